@@ -1,0 +1,1 @@
+"""The reference engine: plugins swapped while the program serves."""

@@ -1,0 +1,116 @@
+"""The one table of hooks, and how a plugin's hooks are found in it.
+
+Every hook is optional, may be ``def`` or ``async def``, and goes by the names
+that the common plugin systems use for it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hot_reload.errors import ManifestError
+from hot_reload.outcome import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One row: the name, the other names it goes by, the stage that calls it, its arguments."""
+
+    name: str
+    stage: Stage
+    aliases: tuple[str, ...] = ()
+    arguments: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.aliases)
+
+
+SETUP = Hook("setup", Stage.SETUP, ("setup_async", "initialize"))
+START = Hook("start", Stage.START)
+GET_RELOAD_STATE = Hook("get_reload_state", Stage.CAPTURE, ("get_persistent_state",))
+SET_RELOAD_STATE = Hook(
+    "set_reload_state", Stage.RESTORE, ("restore_persistent_state",), arguments=1
+)
+HEALTH_CHECK = Hook("health_check", Stage.HEALTH)
+ON_RELOAD = Hook("on_reload", Stage.ON_RELOAD, ("on_reload_async",))
+FLUSH = Hook("flush", Stage.FLUSH, ("drain",))
+STOP = Hook("stop", Stage.STOP, ("shutdown",))
+TEARDOWN = Hook("teardown", Stage.TEARDOWN, ("teardown_async",))
+
+TABLE: tuple[Hook, ...] = (
+    SETUP,
+    START,
+    GET_RELOAD_STATE,
+    SET_RELOAD_STATE,
+    HEALTH_CHECK,
+    ON_RELOAD,
+    FLUSH,
+    STOP,
+    TEARDOWN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundHooks:
+    """The hooks that one plugin object has, by canonical name."""
+
+    by_name: Mapping[str, Callable[..., Any]]
+
+    def get(self, hook: Hook) -> Callable[..., Any] | None:
+        return self.by_name.get(hook.name)
+
+    def has(self, hook: Hook) -> bool:
+        return hook.name in self.by_name
+
+
+def bind(plugin: object) -> BoundHooks:
+    """Find the hooks of ``plugin``, inherited ones too.
+
+    Raises:
+        ManifestError: a hook's name is taken by something that cannot be called,
+            by a generator, by two of its names at once, or needs other arguments
+            than the table gives it.
+    """
+    found: dict[str, Callable[..., Any]] = {}
+    for hook in TABLE:
+        present = [name for name in hook.names if getattr(plugin, name, None) is not None]
+        if not present:
+            continue
+        method = getattr(plugin, present[0])
+        # Bound methods are made anew by each getattr: compared by value, and not
+        # hashed, since an attribute that is no method may be unhashable.
+        if any(getattr(plugin, name) != method for name in present[1:]):
+            raise ManifestError(
+                f"{type(plugin).__name__} has {' and '.join(present)}, which are names of one hook",
+                hint="keep one of them",
+            )
+        _check(plugin, present[0], method, hook)
+        found[hook.name] = method
+    return BoundHooks(found)
+
+
+def _check(plugin: object, name: str, method: object, hook: Hook) -> None:
+    where = f"{type(plugin).__name__}.{name}"
+    if not callable(method):
+        raise ManifestError(
+            f"hook {where} is a {type(method).__name__}, not callable",
+            hint=f"make it a method, or rename it: {name!r} is the name of a hook",
+        )
+    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
+        raise ManifestError(
+            f"hook {where} is a generator: it would never run",
+            hint="a hook returns; remove the yield",
+        )
+    try:
+        inspect.signature(method).bind(*[None] * hook.arguments)
+    except TypeError as error:
+        raise ManifestError(
+            f"hook {where} does not fit: {error}",
+            hint=f"it is called with {hook.arguments} argument(s) besides self",
+        ) from None
+    except ValueError:
+        return  # a built-in without a signature: the call itself will tell
