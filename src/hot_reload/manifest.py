@@ -102,9 +102,7 @@ def read_manifest(module: ModuleType, plugin: object, *, default_name: str) -> M
         dependencies=_dependencies(declared.get("dependencies", ())),
         roles=_roles(declared.get("roles"), plugin),
         config_schema=declared.get("config_schema"),
-        inputs=tuple(
-            _text("inputs", each) for each in _items("inputs", declared.get("inputs", ()))
-        ),
+        inputs=tuple(_input(each) for each in _items("inputs", declared.get("inputs", ()))),
         swap_policy=_swap_policy(declared.get("swap_policy", SwapPolicy.BLUE_GREEN)),
     )
 

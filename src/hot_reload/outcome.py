@@ -5,6 +5,7 @@
     Loaded      the first generation of a plugin serves
     Unloaded    nothing of the plugin serves any more
     Swapped     a new generation serves in place of the old one
+    Switched    it was enabled or disabled
     Unchanged   the bytes on disk are the bytes that run; nothing was done
     RolledBack  it failed before the commit; what served before still serves
     Refused     it was not tried, and nothing changed
@@ -198,6 +199,15 @@ class Swapped(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Switched(Result):
+    success: ClassVar[bool] = True
+    enabled: bool
+
+    def describe(self) -> str:
+        return f"{'enabled' if self.enabled else 'disabled'} {self.plugin!r}, {self.running}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unchanged(Result):
     success: ClassVar[bool] = True
 
@@ -257,5 +267,5 @@ class Failed(Result):
 
 
 Outcome: TypeAlias = (
-    Loaded | Unloaded | Swapped | Unchanged | RolledBack | Refused | Deferred | Failed
+    Loaded | Unloaded | Swapped | Switched | Unchanged | RolledBack | Refused | Deferred | Failed
 )

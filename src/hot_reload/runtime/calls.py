@@ -1,0 +1,82 @@
+"""Calls to services: who may pass now, and from inside what a call or an operation comes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Inside:
+    """That the present task runs inside a plugin's hook or handler.
+
+    Tasks that a plugin starts inherit it; ``active`` turns False when the hook's
+    transaction or the handler's call is over, and with it what it forbids.
+    """
+
+    plugin: str
+    hook: bool
+    outer: Inside | None
+    active: bool = True
+
+
+_inside: ContextVar[Inside | None] = ContextVar("hot_reload_inside", default=None)
+
+
+@contextlib.contextmanager
+def inside(plugin: str, *, hook: bool) -> Iterator[None]:
+    """Note that what runs in this block runs inside ``plugin``."""
+    entered = Inside(plugin, hook, _inside.get())
+    token = _inside.set(entered)
+    try:
+        yield
+    finally:
+        entered.active = False
+        _inside.reset(token)
+
+
+def inside_hook() -> str | None:
+    """The plugin in one of whose hooks, during an operation, the caller runs; None: in none."""
+    return next((each.plugin for each in _chain() if each.hook), None)
+
+
+def inside_handler(plugin: str) -> bool:
+    """Whether the caller runs inside a handler of ``plugin``."""
+    return any(each.plugin == plugin and not each.hook for each in _chain())
+
+
+def _chain() -> list[Inside]:
+    chain: list[Inside] = []
+    each = _inside.get()
+    while each is not None:
+        if each.active:
+            chain.append(each)
+        each = each.outer
+    return chain
+
+
+class CallGates:
+    """Lets calls to a plugin wait while its state is on its way. Used on the loop's thread."""
+
+    def __init__(self) -> None:
+        self._closed: dict[str, asyncio.Event] = {}
+
+    def close(self, plugin: str) -> None:
+        self._closed.setdefault(plugin, asyncio.Event())
+
+    def open(self, plugin: str) -> None:
+        gate = self._closed.pop(plugin, None)
+        if gate is not None:
+            gate.set()
+
+    async def passed(self, plugin: str) -> None:
+        """Return when calls to ``plugin`` may go on.
+
+        A call from inside a hook passes at once: the operation that closed the gate
+        waits for that hook, and the hook would wait for the gate.
+        """
+        while (gate := self._closed.get(plugin)) is not None and inside_hook() is None:
+            await gate.wait()

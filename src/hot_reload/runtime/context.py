@@ -1,0 +1,94 @@
+"""What a generation is given of the engine, and what it owns through it."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
+
+from hot_reload.errors import EngineMisuse
+from hot_reload.outcome import Outcome
+
+
+class EngineHandle(Protocol):
+    """What a plugin may ask of the engine that runs it."""
+
+    def emit(self, event: Any) -> bool:
+        """See ``Engine.emit``."""
+
+    async def reload(self, name: str) -> Outcome:
+        """See ``Engine.reload``; from a plugin's own hook or handler it is deferred."""
+
+    async def call(self, request: Any, *, plugin: str | None = None) -> list[Any]:
+        """See ``Engine.call``."""
+
+
+class PluginContext:
+    """One generation's own line to the engine. Used on the event loop's thread.
+
+    What is started through it is released when the generation stops, last first.
+    """
+
+    def __init__(
+        self, name: str, generation: int, config: Mapping[str, Any], engine: EngineHandle
+    ) -> None:
+        self.name = name
+        self.generation = generation
+        self.config: dict[str, Any] = copy.deepcopy(dict(config))
+        """A copy of its own: nobody's later change of the mapping reaches the plugin."""
+        self.engine = engine
+        self.logger = logging.getLogger(f"hot_reload.plugin.{name}")
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._cleanups: list[Callable[[], Any]] = []
+        self._closed = False
+
+    def spawn(
+        self, coroutine: Coroutine[Any, Any, Any], *, name: str | None = None
+    ) -> asyncio.Task[Any]:
+        """Run ``coroutine`` in a task that is cancelled and awaited when the generation stops.
+
+        Raises:
+            EngineMisuse: the generation has stopped.
+        """
+        if self._closed:
+            coroutine.close()
+            raise EngineMisuse(
+                f"generation {self.generation} of {self.name!r} has stopped and starts no tasks"
+            )
+        task = asyncio.get_running_loop().create_task(
+            _contained(coroutine, self.logger), name=name or f"{self.name}@g{self.generation}"
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step never awaits it: close it without a word.
+        task.add_done_callback(lambda _: coroutine.close())
+        return task
+
+    def add_cleanup(self, cleanup: Callable[[], Any]) -> None:
+        """Call ``cleanup``, ``def`` or ``async def``, after the generation's last hook."""
+        self._cleanups.append(cleanup)
+
+    def take_cleanups(self) -> list[Callable[[], Any]]:
+        """The cleanups, last registered first; afterwards there are none."""
+        cleanups, self._cleanups = self._cleanups[::-1], []
+        return cleanups
+
+    def cancel_tasks(self) -> set[asyncio.Task[Any]]:
+        """Cancel what was spawned and take no more; gives what is still running."""
+        self._closed = True
+        for task in list(self._tasks):
+            task.cancel()
+        return set(self._tasks)
+
+
+async def _contained(coroutine: Coroutine[Any, Any, Any], logger: logging.Logger) -> Any:
+    try:
+        return await coroutine
+    except asyncio.CancelledError:
+        raise
+    except BaseException:
+        # Not raised on: SystemExit in a task would end the event loop and the host with it.
+        logger.exception("a background task of the plugin failed")
+        return None

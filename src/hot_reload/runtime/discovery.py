@@ -1,0 +1,107 @@
+"""Finding the plugin in a module: ``register``, then a class, then ``create``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from hot_reload.errors import NoPluginError
+from hot_reload.hooks import TABLE
+from hot_reload.manifest import ROLE_METHOD
+from hot_reload.plugin import Plugin
+from hot_reload.runtime.context import PluginContext
+
+_OWN_METHODS = frozenset(ROLE_METHOD.values()) | {name for hook in TABLE for name in hook.names}
+
+
+def find_factory(module: ModuleType, app: object) -> Callable[[PluginContext], Any]:
+    """A function of the plugin's context that makes the plugin of ``module``.
+
+    What it returns may be awaitable: ``register`` and ``create`` may be ``async def``.
+    Nothing of the module is called here.
+
+    Raises:
+        NoPluginError: there is none, or two classes and nothing that chooses.
+    """
+    register = getattr(module, "register", None)
+    if inspect.isfunction(register):
+        return lambda context: register(app, context)
+    classes = _candidates(module)
+    if len(classes) > 1:
+        names = " and ".join(sorted(each.__qualname__ for each in classes))
+        raise NoPluginError(
+            f"two plugins in one module: {names}, and nothing that chooses",
+            file=module.__file__,
+            hint="write def register(app, context) that returns one of them, or take one out",
+        )
+    if classes:
+        return _constructor(classes[0])
+    create = getattr(module, "create", None)
+    if inspect.isfunction(create):
+        return lambda context: create(context.config)
+    raise NoPluginError(
+        "no plugin in the module",
+        file=module.__file__,
+        hint='write a class with version = "1.0" and a method such as write(self, event) or '
+        "handle(self, request); or def register(app, context); or def create(config)",
+    )
+
+
+def _candidates(module: ModuleType) -> list[type]:
+    """The classes of the module's own that fit; a base that another one extends is none."""
+    declared = hasattr(module, "PLUGIN_META") or hasattr(module, "PLUGIN_METADATA")
+    own_top = module.__name__
+    fitting = [
+        each
+        for each in vars(module).values()
+        if inspect.isclass(each)
+        and (each.__module__ == own_top or each.__module__.startswith(f"{own_top}."))
+        and not inspect.isabstract(each)
+        and _fits(each, declared)
+    ]
+    unique = list(dict.fromkeys(fitting))
+    return [
+        each
+        for each in unique
+        if not any(other is not each and issubclass(other, each) for other in unique)
+    ]
+
+
+def _fits(candidate: type, declared: bool) -> bool:
+    if issubclass(candidate, Plugin):
+        return True
+    if issubclass(candidate, BaseException):
+        return False
+    has_version = any(hasattr(candidate, name) for name in ("version", "metadata"))
+    acts = any(callable(getattr(candidate, name, None)) for name in _OWN_METHODS)
+    return has_version or (declared and acts)
+
+
+def _constructor(kind: type) -> Callable[[PluginContext], Any]:
+    """How ``kind`` is called: with nothing, its config, or its context."""
+    try:
+        parameters = list(inspect.signature(kind).parameters.values())
+    except (TypeError, ValueError):
+        return lambda context: kind()
+    required = [
+        each
+        for each in parameters
+        if each.default is each.empty
+        and each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+    ]
+    names = {each.name for each in parameters}
+    if len(required) > 1:
+        wants = ", ".join(each.name for each in required)
+        raise NoPluginError(
+            f"class {kind.__qualname__} cannot be constructed: it wants {wants}",
+            hint="take nothing, config, or context; or write def register(app, context)",
+        )
+    if "config" in names and (not required or required[0].name == "config"):
+        return lambda context: kind(config=context.config)
+    if not required:
+        return lambda context: kind()
+    if required[0].kind is inspect.Parameter.KEYWORD_ONLY:
+        return lambda context: kind(**{required[0].name: context})
+    return lambda context: kind(context)

@@ -1,0 +1,392 @@
+"""The engine: the public face of the reference implementation."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hot_reload.errors import EngineMisuse, HookFailed
+from hot_reload.events import Listener
+from hot_reload.outcome import Operation, Outcome, Role, Switched, Unchanged
+from hot_reload.policy.guards import may_disable, may_enable, may_load, may_reload, may_unload
+from hot_reload.ports import Clock, Files, LoopClock
+from hot_reload.runtime import calls
+from hot_reload.runtime.calls import CallGates
+from hot_reload.runtime.dispatch import Counts
+from hot_reload.runtime.fault import hook_failed
+from hot_reload.runtime.graveyard import Graveyard
+from hot_reload.runtime.lifecycle import HookRunner
+from hot_reload.runtime.operations import Operations
+from hot_reload.runtime.pipeline import Pipeline
+from hot_reload.runtime.roster import PluginStatus, Roster
+from hot_reload.runtime.slot import Slot
+from hot_reload.runtime.transaction import Done, Machinery, Transaction, Undone
+from hot_reload.settings import Settings
+from hot_reload.source.snapshot import DiskFiles
+
+_log = logging.getLogger("hot_reload")
+
+
+class Engine:
+    """Loads plugins, swaps them while they serve, and takes them out again.
+
+    Use it as an asynchronous context manager. Everything but ``emit`` belongs to the
+    event loop that it was opened on; ``emit`` may be called from any thread or task.
+    Operations return an ``Outcome`` and raise only for misuse; operations on one
+    plugin run one after the other, those on different plugins beside each other.
+
+    Example::
+
+        async with Engine() as engine:
+            print((await engine.load("plugins/counter.py")).describe())
+            ...                                   # edit the file
+            print((await engine.reload("counter")).describe())
+
+    Raises:
+        EngineMisuse: any method that needs it, before the engine is opened or after it
+            was closed.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        files: Files | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        self._clock = clock or LoopClock()
+        self._files = files or DiskFiles()
+        self._roster = Roster()
+        self._first_uses: dict[str, asyncio.Task[Outcome]] = {}
+        self._parts: tuple[Machinery, Operations] | None = None
+        self._closed = False
+
+    async def __aenter__(self) -> Engine:
+        if self._parts is not None or self._closed:
+            raise EngineMisuse("an engine is opened once; make a new one")
+        machinery = Machinery(
+            settings=self.settings,
+            files=self._files,
+            app=self,
+            hooks=HookRunner(self._clock, self.settings),
+            pipeline=Pipeline(self.settings),
+            calls=CallGates(),
+            graveyard=Graveyard(),
+        )
+        self._parts = machinery, Operations(machinery, self._roster, self._clock)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # Operations
+
+    async def load(
+        self,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Load the module file or package directory at ``path``.
+
+        ``name`` None: the plugin's own, or else the file's. ``config`` is copied.
+
+        Returns:
+            ``Loaded``, ``RolledBack`` (nothing of it is left), ``Refused``, or ``Deferred``
+            where it was asked for from a hook.
+        """
+        return await self._load(_slot(path, name, config))
+
+    async def reload(self, name: str, *, force: bool = False) -> Outcome:
+        """Swap ``name`` to what is on disk now; ``force``: also when the bytes are the same.
+
+        Returns:
+            ``Swapped``, ``Unchanged``, ``RolledBack`` (the old generation serves on),
+            ``Failed``, ``Refused``, or ``Deferred`` where it was asked for from a hook,
+            or from a handler of the plugin itself.
+        """
+
+        async def body(transaction: Transaction, slot: Slot) -> Done | Undone:
+            if slot.current is None:
+                return await transaction.load()
+            return await transaction.swap(slot.current, force=force)
+
+        operations = self._operations
+        return await operations.run(
+            Operation.RELOAD,
+            name,
+            lambda: may_reload(self._roster.registry, name),
+            lambda: operations.attempt(Operation.RELOAD, self._roster.slots[name], body),
+        )
+
+    async def unload(self, name: str) -> Outcome:
+        """Drain, flush, stop and forget ``name``.
+
+        Returns:
+            ``Unloaded``, ``Refused`` (the last sink; others depend on it) or ``Deferred``.
+        """
+        operations = self._operations
+        return await operations.run(
+            Operation.UNLOAD,
+            name,
+            lambda: may_unload(self._roster.registry, name),
+            lambda: operations.attempt(Operation.UNLOAD, self._roster.slots[name], _unload),
+        )
+
+    async def enable(self, name: str) -> Outcome:
+        """Let events and calls reach ``name`` again; ``Unchanged`` if they did."""
+        return await self._switch(Operation.ENABLE, name, True)
+
+    async def disable(self, name: str) -> Outcome:
+        """Keep ``name`` loaded, but let nothing reach it; ``Refused`` for the last sink."""
+        return await self._switch(Operation.DISABLE, name, False)
+
+    def register(
+        self,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Make a plugin known without loading it: its first ``use`` does. Gives its name.
+
+        Raises:
+            EngineMisuse: the name is taken.
+        """
+        slot = _slot(path, name, config)
+        self._roster.register(slot)
+        return slot.name
+
+    # Traffic
+
+    def emit(self, event: Any) -> bool:
+        """Send ``event`` through the pipeline. From any thread or task; waits for no swap.
+
+        Returns:
+            Whether it was accepted: an accepted event reaches each sink, or is counted in
+            ``counts`` as filtered or dropped. False: there is no sink, or the engine is
+            not open.
+        """
+        parts = self._parts
+        return parts is not None and parts[0].pipeline.emit(event)
+
+    async def settle(self) -> None:
+        """Return when asynchronous sinks have written all that was accepted before."""
+        await self._machinery.pipeline.empty()
+
+    async def call(self, request: Any, *, plugin: str | None = None) -> list[Any]:
+        """The replies of every enabled service to ``request``, in the order of loading.
+
+        A service whose ``handle`` raises is left out, logged, and counted in
+        ``counts.errors``. ``plugin`` names just one.
+
+        Raises:
+            HookFailed: the named plugin's ``handle`` raised.
+            EngineMisuse: no such service is loaded and enabled.
+        """
+        if plugin is not None:
+            return [await self.use(plugin, request)]
+        replies = []
+        for slot in [each for each in self._roster.slots.values() if each.answers]:
+            try:
+                replies.append(await self._ask(slot, request))
+            except HookFailed as fault:
+                _log.error("service %r failed: %s", slot.name, fault)
+                self.counts.error(slot.name)
+            except EngineMisuse:
+                continue  # it went while another one answered
+        return replies
+
+    async def use(self, name: str, request: Any = None) -> Any:
+        """The reply of the service ``name``; its first use loads one that was registered.
+
+        Concurrent first uses share one load, and its failure.
+
+        Raises:
+            HookFailed: its ``handle`` raised.
+            EngineMisuse: no such service is loaded and enabled.
+            OperationFailed: its first load failed.
+        """
+        if name in self._roster.lazy:
+            (await self._first_use(name)).unwrap()
+        return await self._ask(self._roster.service(name), request)
+
+    # What is known
+
+    @property
+    def counts(self) -> Counts:
+        """What became of events; see ``Counts``."""
+        return self._machinery.pipeline.counts
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The loaded plugins, in the order of loading."""
+        return self._roster.registry.names
+
+    @property
+    def history(self) -> Sequence[Outcome]:
+        """The last outcomes, oldest first."""
+        return tuple(self._operations.history)
+
+    def plugin(self, name: str) -> Any:
+        """The live plugin object of ``name``. Do not keep it beyond a reload.
+
+        Raises:
+            EngineMisuse: nothing of that name runs.
+        """
+        return self._roster.live(name).plugin
+
+    def status(self, name: str) -> PluginStatus:
+        """What is known of ``name``.
+
+        Raises:
+            EngineMisuse: there is no such plugin.
+        """
+        return self._roster.status(name)
+
+    def source_hashes(self, name: str) -> dict[str, str]:
+        """Each source file that runs, relative to the plugin, with the SHA-256 of its bytes.
+
+        Raises:
+            EngineMisuse: nothing of that name runs.
+        """
+        snapshot = self._roster.live(name).snapshot
+        root = snapshot.main.path.parent
+        return {
+            each.path.relative_to(root).as_posix(): each.sha256 for each in snapshot.files.values()
+        }
+
+    def lingering(self) -> tuple[str, ...]:
+        """The old generations that are still in memory after a full garbage collection.
+
+        Empty is the proof that reloads leak none. The collection takes time in
+        proportion to the heap.
+        """
+        return self._machinery.graveyard.lingering()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` with every lifecycle event, on the loop's thread; gives the way out.
+
+        What a listener raises is logged and harms nobody.
+        """
+        listeners = self._operations.listeners
+        listeners.append(listener)
+
+        def stop() -> None:
+            with contextlib.suppress(ValueError):
+                listeners.remove(listener)
+
+        return stop
+
+    async def close(self) -> None:
+        """Roll back or finish what runs, unload everything, accept nothing more. Idempotent."""
+        if self._parts is None or self._closed:
+            return
+        self._closed = True
+        operations = self._operations
+        await operations.close()
+        for slot in list(self._roster.slots.values())[::-1]:
+            if slot.current is not None:
+                await operations.attempt(Operation.UNLOAD, slot, _unload)
+        self._parts = None
+
+    # Pieces
+
+    @property
+    def _machinery(self) -> Machinery:
+        return self._opened()[0]
+
+    @property
+    def _operations(self) -> Operations:
+        return self._opened()[1]
+
+    def _opened(self) -> tuple[Machinery, Operations]:
+        if self._parts is None:
+            raise EngineMisuse(
+                "the engine is closed"
+                if self._closed
+                else "the engine is not open: write `async with Engine() as engine:`"
+            )
+        return self._parts
+
+    async def _load(self, slot: Slot) -> Outcome:
+        operations = self._operations
+        return await operations.run(
+            Operation.LOAD,
+            slot.name,
+            lambda: may_load(self._roster.registry, slot.name),
+            lambda: operations.attempt(Operation.LOAD, slot, lambda t, _: t.load()),
+        )
+
+    async def _switch(self, operation: Operation, name: str, enabled: bool) -> Outcome:
+        roster, pipeline = self._roster, self._machinery.pipeline
+
+        async def act() -> Outcome:
+            slot = roster.slots[name]
+            running = slot.current.running if slot.current else None
+            if slot.enabled is enabled:
+                return Unchanged(operation=operation, plugin=name, old=running)
+            slot.enabled = enabled
+            roster.enlist(slot)
+            pipeline.place(name, slot.current if enabled else None)
+            await pipeline.quiet(name)
+            return Switched(operation=operation, plugin=name, old=running, enabled=enabled)
+
+        guard = may_enable if enabled else may_disable
+        return await self._operations.run(
+            operation, name, lambda: guard(roster.registry, name), act
+        )
+
+    async def _first_use(self, name: str) -> Outcome:
+        task = self._first_uses.get(name)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(
+                self._load(self._roster.lazy[name]), name=f"first use of {name!r}"
+            )
+            self._first_uses[name] = task
+            task.add_done_callback(lambda _: self._first_uses.pop(name, None))
+        # Shielded: a waiter that is cancelled takes the load from nobody else.
+        return await asyncio.shield(task)
+
+    async def _ask(self, slot: Slot, request: Any) -> Any:
+        await self._machinery.calls.passed(slot.name)
+        self._roster.service(slot.name)  # it may have gone while the call waited
+        generation = slot.current
+        assert generation is not None
+        with generation.leases, calls.inside(slot.name, hook=False):
+            try:
+                answer = generation.method(Role.SERVICE)(request)
+                return await answer if inspect.isawaitable(answer) else answer
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                task = asyncio.current_task()
+                if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+                    raise  # the caller's own, not the plugin's
+                fault = hook_failed(error, f"handle of {slot.name!r}", generation.sources)
+        raise fault
+
+
+async def _unload(transaction: Transaction, slot: Slot) -> Done | Undone:
+    if slot.current is None:  # FAILED: nothing of it runs
+        transaction.forget_failed()
+        return Done(None)
+    return await transaction.unload(slot.current)
+
+
+def _slot(path: str | Path, name: str | None, config: Mapping[str, Any] | None) -> Slot:
+    where = Path(path).absolute()
+    return Slot(name or where.stem.lower(), where, dict(config or {}), named_by_caller=bool(name))

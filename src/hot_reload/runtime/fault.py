@@ -1,0 +1,77 @@
+"""What a plugin raised, turned into words: nothing of the plugin is kept alive by them."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Container
+from types import TracebackType
+
+from hot_reload.errors import HookFailed, PluginFault
+from hot_reload.outcome import Failure, Stage
+
+CAUSE_LIMIT = 500
+TRACEBACK_LIMIT = 8_000
+
+
+def hook_failed(error: BaseException, what: str, sources: Container[str]) -> HookFailed:
+    """A fault that says what ``what`` raised and where in the plugin's own ``sources``.
+
+    The exception itself, its traceback and so the plugin's frames are not referred to.
+    """
+    file, line = _place(error.__traceback__, sources)
+    return HookFailed(
+        f"{what} raised {cause_of(error)}",
+        file=file,
+        line=line,
+        traceback_text=_formatted(error),
+    )
+
+
+def failure_of(stage: Stage, fault: PluginFault) -> Failure:
+    """``fault`` as the plain record that an outcome holds."""
+    return Failure(
+        stage=stage,
+        cause=_shown(str(fault), CAUSE_LIMIT),
+        file=fault.file,
+        line=fault.line,
+        traceback=fault.traceback_text,
+        hint=fault.hint,
+    )
+
+
+def cause_of(error: BaseException) -> str:
+    """``type: text`` on one line, trimmed, with control characters shown."""
+    try:
+        text = str(error)
+    except BaseException as broken:  # a plugin's __str__ may raise anything
+        text = f"(its text cannot be shown: __str__ raised {type(broken).__name__})"
+    return _shown(f"{type(error).__name__}: {text}" if text else type(error).__name__, CAUSE_LIMIT)
+
+
+def _shown(text: str, limit: int) -> str:
+    # Escape sequences in a message would act on the terminal that shows the log.
+    text = "".join(each if each.isprintable() else _escaped(each) for each in text[: limit + 1])
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _place(trace: TracebackType | None, sources: Container[str]) -> tuple[str | None, int | None]:
+    """The innermost frame that lies in the plugin's own source."""
+    found: tuple[str | None, int | None] = (None, None)
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file in sources:
+            found = (file, trace.tb_lineno)
+        trace = trace.tb_next
+    return found
+
+
+def _formatted(error: BaseException) -> str:
+    try:
+        text = "".join(traceback.format_exception(error))
+    except BaseException:  # the same broken __str__, met by an older traceback module
+        text = f"(the traceback of a {type(error).__name__} cannot be shown)\n"
+    return text[-TRACEBACK_LIMIT:]

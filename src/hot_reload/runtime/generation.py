@@ -1,0 +1,103 @@
+"""A generation: one loaded version of one plugin, and all that belongs to it."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from hot_reload.hooks import GET_RELOAD_STATE, SET_RELOAD_STATE, BoundHooks
+from hot_reload.manifest import ROLE_METHOD, Manifest
+from hot_reload.outcome import Role, Running
+from hot_reload.runtime.context import PluginContext
+from hot_reload.source.namespace import Namespace
+from hot_reload.source.snapshot import SourceSnapshot
+
+TRANSFORMS = (Role.FILTER, Role.ENRICHER, Role.PROCESSOR, Role.REDACTOR)
+"""The roles that an event passes before it reaches the sinks, in this order."""
+
+
+class Generation:
+    """One version, from its namespace to its plugin object. Used on the loop's thread."""
+
+    def __init__(
+        self, number: int, snapshot: SourceSnapshot, namespace: Namespace, config: Mapping[str, Any]
+    ) -> None:
+        self.number = number
+        self.snapshot = snapshot
+        self.namespace = namespace
+        self.config = config
+        self.sources = frozenset(str(file.path) for file in snapshot.files.values())
+        self.context: PluginContext | None = None
+        self.manifest: Manifest | None = None
+        self.plugin: Any = None
+        self.hooks = BoundHooks({})
+        self.started = False
+        """Its setup or start has begun: it may hold something, so its stop has to run."""
+        self.leases = Leases()
+
+    @property
+    def described(self) -> Manifest:
+        """The manifest of a generation that was built."""
+        assert self.manifest is not None
+        return self.manifest
+
+    @property
+    def running(self) -> Running:
+        version = self.manifest.version if self.manifest else "?"
+        return Running(version, self.snapshot.sha256, self.number)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return self.manifest.roles if self.manifest else ()
+
+    def method(self, role: Role) -> Any:
+        """The plugin's method for ``role``; None: it has none."""
+        return getattr(self.plugin, ROLE_METHOD[role], None)
+
+    def hands_over_to(self, new: Generation) -> bool:
+        """Whether state goes from this generation to ``new``."""
+        return self.hooks.has(GET_RELOAD_STATE) and new.hooks.has(SET_RELOAD_STATE)
+
+    def witnesses(self) -> list[weakref.ref[Any]]:
+        """Weak references to its plugin object, that one's class, and its modules."""
+        found: list[weakref.ref[Any]] = [
+            weakref.ref(each) for each in self.namespace.modules().values()
+        ]
+        if self.plugin is not None:
+            for thing in (self.plugin, type(self.plugin)):
+                try:
+                    found.append(weakref.ref(thing))
+                except TypeError:
+                    continue  # an object with slots and no __weakref__ cannot be watched
+        return found
+
+    def let_go(self) -> None:
+        """Drop every reference to the plugin's own objects."""
+        self.namespace.release()
+        self.plugin = None
+        self.context = None
+        self.hooks = BoundHooks({})
+
+
+class Leases:
+    """How many calls are inside a generation now."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __enter__(self) -> None:
+        self._count += 1
+        self._idle.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self._count -= 1
+        if not self._count:
+            self._idle.set()
+
+    async def returned(self) -> None:
+        """Return when nobody is inside."""
+        await self._idle.wait()

@@ -1,0 +1,33 @@
+"""Proof that old generations are garbage: weak references, looked at after a collection."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+from hot_reload.runtime.generation import Generation
+
+KEPT = 1_000
+
+
+class Graveyard:
+    """Remembers released generations until they are gone. Used on the loop's thread."""
+
+    def __init__(self) -> None:
+        self._graves: list[tuple[str, list[weakref.ref[Any]]]] = []
+
+    def bury(self, name: str, generation: Generation) -> None:
+        """Watch ``generation``, which is about to be let go."""
+        self._graves = [grave for grave in self._graves if _alive(grave[1])][-KEPT:]
+        self._graves.append((f"{name} {generation.running}", generation.witnesses()))
+
+    def lingering(self) -> tuple[str, ...]:
+        """The released generations of which something is still alive after a collection."""
+        gc.collect()
+        self._graves = [grave for grave in self._graves if _alive(grave[1])]
+        return tuple(label for label, _ in self._graves)
+
+
+def _alive(witnesses: list[weakref.ref[Any]]) -> bool:
+    return any(witness() is not None for witness in witnesses)

@@ -1,0 +1,226 @@
+"""Operations: in which order they run, from where they may be asked for, what is told of them.
+
+Operations on one plugin run one after the other, each in a task of its own. A caller
+that is cancelled aborts its operation only before the commit, and goes on only when
+the operation has ended one way or the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import itertools
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeAlias
+
+from hot_reload.events import (
+    LifecycleEvent,
+    Listener,
+    OperationEnded,
+    OperationStarted,
+    StageEntered,
+)
+from hot_reload.outcome import Deferred, Operation, Outcome, RefusalReason, Refused, Stage
+from hot_reload.policy.guards import Refusal
+from hot_reload.ports import Clock
+from hot_reload.runtime import calls
+from hot_reload.runtime.report import outcome_of
+from hot_reload.runtime.roster import Roster
+from hot_reload.runtime.slot import Slot
+from hot_reload.runtime.transaction import Done, Machinery, Transaction, Undone
+
+Body: TypeAlias = Callable[[Transaction, Slot], Awaitable[Done | Undone]]
+Guard: TypeAlias = Callable[[], Refusal | None]
+
+HISTORY_KEPT = 100
+
+_log = logging.getLogger("hot_reload")
+
+
+class Operations:
+    """Runs the operations of one engine. Used on the loop's thread."""
+
+    def __init__(self, machinery: Machinery, roster: Roster, clock: Clock) -> None:
+        self._machinery = machinery
+        self._roster = roster
+        self._clock = clock
+        self._attempts = itertools.count(1)
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._running: dict[asyncio.Task[Any], Transaction | None] = {}
+        self._deferred: dict[tuple[Operation, str], asyncio.Task[Any]] = {}
+        self.listeners: list[Listener] = []
+        self.history: deque[Outcome] = deque(maxlen=HISTORY_KEPT)
+        self.closing = False
+
+    async def run(
+        self,
+        operation: Operation,
+        name: str,
+        allowed: Guard,
+        act: Callable[[], Awaitable[Outcome]],
+    ) -> Outcome:
+        """Run ``act`` when no other operation on ``name`` runs and ``allowed`` then agrees."""
+
+        async def serial() -> Outcome:
+            return await self._serial(operation, name, allowed, act)
+
+        hook = calls.inside_hook()
+        if hook is not None:
+            # It would wait for the operation whose hook asks for it, and that one for the hook.
+            return self._defer(operation, name, f"a hook of {hook!r} asked for it", serial)
+        if calls.inside_handler(name):
+            # Its drain would wait for the handler, and the handler for it.
+            return self._defer(operation, name, "a handler of its own asked for it", serial)
+        return await self._followed(operation, name, serial())
+
+    async def attempt(self, operation: Operation, slot: Slot, body: Body) -> Outcome:
+        """One transaction on ``slot``, with its one start event and its one terminal event."""
+        number, began = next(self._attempts), self._clock.now()
+        old = slot.current
+        self._tell(OperationStarted(number, operation, slot.name, began))
+        transaction = Transaction(
+            self._machinery,
+            slot,
+            on_stage=lambda stage: self._entered(number, slot, stage),
+            admit=lambda new: self._roster.admit(slot, new),
+            on_commit=lambda: self._committed(operation, slot),
+        )
+        task = asyncio.current_task()
+        if task is not None and task in self._running:
+            self._running[task] = transaction
+        outcome: Outcome | None = None
+        try:
+            with calls.inside(slot.name, hook=True):
+                result = await body(transaction, slot)
+            spent = self._clock.now() - began
+            outcome = outcome_of(operation, slot.name, old, result, spent)
+            self._remember(outcome)
+        finally:
+            now = self._clock.now()
+            self._tell(OperationEnded(number, operation, slot.name, now, outcome))
+        return outcome
+
+    async def close(self) -> None:
+        """Abort what has not committed, wait for the rest, and let nothing new begin."""
+        self.closing = True
+        for deferred in self._deferred.values():
+            deferred.cancel()
+        for task, transaction in self._running.items():
+            if transaction is None or not transaction.committed:
+                task.cancel()
+        waiting = {*self._running, *self._deferred.values()} - {asyncio.current_task()}
+        if waiting:
+            await asyncio.wait(waiting)
+
+    async def _followed(
+        self, operation: Operation, name: str, work: Coroutine[Any, Any, Outcome]
+    ) -> Outcome:
+        task = asyncio.get_running_loop().create_task(
+            self._to_its_end(operation, name, work), name=f"{operation.value} of {name!r}"
+        )
+        self._running[task] = None
+        task.add_done_callback(lambda done: self._running.pop(done, None))
+        # A task that is cancelled before its first step never awaits what it was given.
+        task.add_done_callback(lambda _: work.close())
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            transaction = self._running.get(task)
+            if transaction is None or not transaction.committed:
+                task.cancel()
+            if not task.done():
+                await asyncio.wait({task})
+            raise
+
+    async def _to_its_end(
+        self, operation: Operation, name: str, work: Coroutine[Any, Any, Outcome]
+    ) -> Outcome:
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not self.closing:
+                raise
+            return self._refuse(operation, name, _CLOSING)
+
+    async def _serial(
+        self,
+        operation: Operation,
+        name: str,
+        allowed: Guard,
+        act: Callable[[], Awaitable[Outcome]],
+    ) -> Outcome:
+        lock = self._locks.setdefault(name, asyncio.Lock())
+        async with lock:
+            refusal = _CLOSING if self.closing else allowed()
+            if refusal is not None:
+                return self._refuse(operation, name, refusal)
+            return await act()
+
+    def _defer(
+        self,
+        operation: Operation,
+        name: str,
+        why: str,
+        serial: Callable[[], Coroutine[Any, Any, Outcome]],
+    ) -> Outcome:
+        key = (operation, name)
+        if key not in self._deferred:
+            # A context of its own: it does not run inside the hook or handler that asked.
+            self._deferred[key] = asyncio.get_running_loop().create_task(
+                self._followed(operation, name, serial()),
+                name=f"deferred {operation.value} of {name!r}",
+                context=contextvars.Context(),
+            )
+            self._deferred[key].add_done_callback(lambda _: self._deferred.pop(key, None))
+        return Deferred(
+            operation=operation,
+            plugin=name,
+            explanation=f"{why}; it runs as soon as that has ended",
+        )
+
+    def _refuse(self, operation: Operation, name: str, refusal: Refusal) -> Outcome:
+        slot = self._roster.slots.get(name)
+        current = slot.current if slot else None
+        refused = Refused(
+            operation=operation,
+            plugin=name,
+            roles=current.roles if current else (),
+            old=current.running if current else None,
+            reason=refusal.reason,
+            explanation=refusal.explanation,
+        )
+        number, now = next(self._attempts), self._clock.now()
+        self._tell(OperationStarted(number, operation, name, now))
+        self.history.append(refused)
+        self._tell(OperationEnded(number, operation, name, now, refused))
+        return refused
+
+    def _entered(self, number: int, slot: Slot, stage: Stage) -> None:
+        if self.listeners:
+            self._tell(StageEntered(number, slot.name, stage, self._clock.now()))
+
+    def _committed(self, operation: Operation, slot: Slot) -> None:
+        if operation is Operation.UNLOAD:
+            self._roster.forget(slot)
+        else:
+            self._roster.enlist(slot)
+
+    def _remember(self, outcome: Outcome) -> None:
+        self.history.append(outcome)
+        self._roster.remember(outcome)
+        level = logging.INFO if outcome.success else logging.ERROR
+        _log.log(level, "%s", outcome.describe())
+        for warning in outcome.warnings:
+            _log.warning("%s of %r: %s", outcome.operation.value, outcome.plugin, warning)
+
+    def _tell(self, event: LifecycleEvent) -> None:
+        for listener in list(self.listeners):
+            try:
+                listener(event)
+            except Exception:
+                _log.exception("a listener failed on %s", type(event).__name__)
+
+
+_CLOSING = Refusal(RefusalReason.CLOSING, "the engine is closing; open a new one")

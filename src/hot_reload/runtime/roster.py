@@ -1,0 +1,165 @@
+"""The roster: which plugins there are, and what may become of them.
+
+It holds the live slots beside the pure ``Registry`` that the guards decide on, and
+keeps the two saying the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hot_reload.errors import EngineMisuse, ManifestError
+from hot_reload.outcome import Outcome, Role, Running
+from hot_reload.policy.guards import may_load, may_reload
+from hot_reload.policy.registry import Entry, Registry
+from hot_reload.runtime.generation import Generation
+from hot_reload.runtime.slot import Slot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginStatus:
+    """What is known of one plugin. Plain data."""
+
+    name: str
+    running: Running | None
+    roles: tuple[Role, ...] = ()
+    enabled: bool = True
+    failed: bool = False
+    loaded: bool = True
+    """False: registered for lazy loading, and not used yet."""
+    last_outcome: Outcome | None = None
+    error: str | None = None
+    """The last failure, until an operation on the plugin succeeds."""
+
+
+class Roster:
+    """Slots by name. Used on the loop's thread; no method suspends."""
+
+    def __init__(self) -> None:
+        self.registry = Registry()
+        self.slots: dict[str, Slot] = {}
+        self.lazy: dict[str, Slot] = {}
+        """Registered, and not loaded yet."""
+        self._last: dict[str, Outcome] = {}
+        self._errors: dict[str, str] = {}
+
+    def register(self, slot: Slot) -> None:
+        """Make ``slot`` known without loading it.
+
+        Raises:
+            EngineMisuse: its name is taken.
+        """
+        if slot.name in self.slots or slot.name in self.lazy:
+            raise EngineMisuse(f"plugin {slot.name!r} is registered or loaded already")
+        self.lazy[slot.name] = slot
+
+    def admit(self, slot: Slot, new: Generation) -> None:
+        """Let ``new`` become what ``slot`` runs, as far as the other plugins are concerned.
+
+        Raises:
+            ManifestError: the name is taken, or the last sink would be no sink any more.
+            DependencyFault: a dependency is missing or in a wrong version, here or in a
+                dependent, or they form a cycle.
+        """
+        if slot.name not in self.slots:
+            # Only a loaded plugin says what it is called.
+            if not slot.named_by_caller:
+                slot.name = new.described.name
+            refusal = may_load(self.registry, slot.name)
+        else:
+            refusal = may_reload(self.registry, slot.name, new_roles=new.roles)
+        if refusal is not None:
+            raise ManifestError(refusal.explanation, file=str(new.snapshot.main.path))
+        graph = self.registry.graph().with_edges(slot.name, new.described.dependencies)
+        versions = {name: _version(each) for name, each in self.slots.items()}
+        graph.check_versions({**versions, slot.name: new.described.version})
+
+    def enlist(self, slot: Slot) -> None:
+        """Say what is so with ``slot`` now; called in the same breath as a commit."""
+        self.lazy.pop(slot.name, None)
+        self.slots[slot.name] = slot
+        known = self.registry.get(slot.name)
+        current = slot.current
+        if current is not None:
+            roles, dependencies = current.roles, current.described.dependencies
+        else:
+            roles, dependencies = (known.roles, known.dependencies) if known else ((), ())
+        self.registry = self.registry.with_entry(
+            Entry(
+                name=slot.name,
+                roles=roles,
+                enabled=slot.enabled,
+                failed=slot.failed,
+                dependencies=dependencies,
+            )
+        )
+
+    def forget(self, slot: Slot) -> None:
+        """``slot`` is unloaded."""
+        self.slots.pop(slot.name, None)
+        self.registry = self.registry.without(slot.name)
+
+    def remember(self, outcome: Outcome) -> None:
+        """Keep ``outcome`` as the plugin's last; a success clears its error."""
+        name = outcome.plugin
+        if name not in self.slots and name not in self.lazy:
+            self._last.pop(name, None)
+            self._errors.pop(name, None)
+            return
+        self._last[name] = outcome
+        if outcome.success:
+            self._errors.pop(name, None)
+        else:
+            self._errors[name] = outcome.describe()
+
+    def live(self, name: str) -> Generation:
+        """The generation that serves as ``name``.
+
+        Raises:
+            EngineMisuse: there is none.
+        """
+        slot = self.slots.get(name)
+        if slot is None or slot.current is None:
+            raise EngineMisuse(f"no plugin {name!r} runs{self._meant(name)}")
+        return slot.current
+
+    def service(self, name: str) -> Slot:
+        """The slot that calls to ``name`` are for.
+
+        Raises:
+            EngineMisuse: there is no such service, or it is disabled.
+        """
+        slot = self.slots.get(name)
+        if slot is None or not slot.answers:
+            known = ", ".join(each for each, s in self.slots.items() if s.answers) or "none"
+            raise EngineMisuse(f"no service {name!r} is loaded and enabled; these are: {known}")
+        return slot
+
+    def status(self, name: str) -> PluginStatus:
+        """What is known of ``name``.
+
+        Raises:
+            EngineMisuse: there is no such plugin.
+        """
+        slot = self.slots.get(name) or self.lazy.get(name)
+        if slot is None:
+            raise EngineMisuse(f"no plugin {name!r} is loaded{self._meant(name)}")
+        current = slot.current
+        return PluginStatus(
+            name=name,
+            running=current.running if current else None,
+            roles=current.roles if current else (),
+            enabled=slot.enabled,
+            failed=slot.failed,
+            loaded=name in self.slots,
+            last_outcome=self._last.get(name),
+            error=self._errors.get(name),
+        )
+
+    def _meant(self, name: str) -> str:
+        guess = self.registry.suggest(name)
+        return f"; did you mean {guess!r}?" if guess else ""
+
+
+def _version(slot: Slot) -> str:
+    return slot.current.described.version if slot.current else "0"

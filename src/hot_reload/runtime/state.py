@@ -1,0 +1,129 @@
+"""State on its way from the old generation to the new: plain data, copied.
+
+Only data travels. An object of the old generation's classes would be an object
+of code that is gone (an instance of its class no more, ``pickle`` says), and a
+shared list would let the old generation change the new one's state as it stops.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import fractions
+import pathlib
+import uuid
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from typing import Any
+
+from hot_reload.errors import StateError
+
+DEPTH_LIMIT = 64
+SIZE_LIMIT_VALUES = 1_000_000
+
+_ATOMS: frozenset[type] = frozenset(
+    {
+        type(None),
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        datetime.date,
+        datetime.datetime,
+        datetime.time,
+        datetime.timedelta,
+        datetime.timezone,
+        decimal.Decimal,
+        fractions.Fraction,
+        uuid.UUID,
+        pathlib.PurePosixPath,
+        pathlib.PosixPath,
+    }
+)
+
+_HINT = "return plain data from get_reload_state: numbers, text, lists, dicts and the like"
+
+
+def copied(state: Any) -> Any:
+    """A copy of ``state`` that shares no mutable object with it, equal in value and type.
+
+    Raises:
+        StateError: a value is no plain data, holds itself, or there is too much; the
+            message has the path to it, such as ``$['jobs'][3]``.
+    """
+    return _Copier().copy(state, "$", 0)
+
+
+class _Copier:
+    def __init__(self) -> None:
+        self._count = 0
+        self._open: set[int] = set()
+
+    def copy(self, value: Any, path: str, depth: int) -> Any:
+        self._count += 1
+        kind = type(value)
+        if self._count > SIZE_LIMIT_VALUES:
+            raise StateError(f"state has more than {SIZE_LIMIT_VALUES} values", hint=_HINT)
+        if kind in _ATOMS:
+            return value
+        if kind is bytearray:
+            return bytearray(value)
+        rebuild = _CONTAINERS.get(kind)
+        if rebuild is None:
+            raise StateError(f"{path} cannot be carried: {_described(value)}", hint=_HINT)
+        if id(value) in self._open:
+            raise StateError(f"{path} cannot be carried: it holds itself", hint=_HINT)
+        if depth >= DEPTH_LIMIT:
+            raise StateError(
+                f"{path} cannot be carried: nested deeper than {DEPTH_LIMIT}", hint=_HINT
+            )
+        self._open.add(id(value))
+        try:
+            return rebuild(self, value, path, depth + 1)
+        finally:
+            self._open.discard(id(value))
+
+
+def _described(value: Any) -> str:
+    kind = type(value)
+    if "@g" in kind.__module__:
+        return f"an instance of the plugin's own class {kind.__qualname__}, which is replaced too"
+    return f"a {kind.__module__}.{kind.__qualname__} is no plain data".replace("builtins.", "")
+
+
+def _items(copier: _Copier, value: Any, path: str, depth: int) -> list[Any]:
+    return [copier.copy(each, f"{path}[{i}]", depth) for i, each in enumerate(value)]
+
+
+def _pairs(copier: _Copier, value: Any, path: str, depth: int) -> list[tuple[Any, Any]]:
+    return [
+        (
+            copier.copy(key, f"{path}.key({key!r:.40})", depth),
+            copier.copy(each, f"{path}[{key!r:.40}]", depth),
+        )
+        for key, each in value.items()
+    ]
+
+
+def _default_dict(copier: _Copier, value: Any, path: str, depth: int) -> Any:
+    factory = value.default_factory
+    if factory is not None and factory not in (int, float, str, list, dict, set, bool):
+        raise StateError(f"{path} cannot be carried: its default factory is code", hint=_HINT)
+    return defaultdict(factory, _pairs(copier, value, path, depth))
+
+
+_Rebuild = Callable[[_Copier, Any, str, int], Any]
+
+_CONTAINERS: dict[type, _Rebuild] = {
+    list: _items,
+    tuple: lambda c, v, p, d: tuple(_items(c, v, p, d)),
+    set: lambda c, v, p, d: set(_items(c, v, p, d)),
+    frozenset: lambda c, v, p, d: frozenset(_items(c, v, p, d)),
+    deque: lambda c, v, p, d: deque(_items(c, v, p, d), v.maxlen),
+    dict: lambda c, v, p, d: dict(_pairs(c, v, p, d)),
+    OrderedDict: lambda c, v, p, d: OrderedDict(_pairs(c, v, p, d)),
+    Counter: lambda c, v, p, d: Counter(dict(_pairs(c, v, p, d))),
+    defaultdict: _default_dict,
+}

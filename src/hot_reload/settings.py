@@ -1,0 +1,38 @@
+"""The engine's settings: every limit and deadline, with its unit in its name."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+from hot_reload.errors import EngineMisuse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Limits of one engine. Immutable.
+
+    Raises:
+        EngineMisuse: a value is not a positive, finite number.
+    """
+
+    hook_deadline_seconds: float = 30.0
+    """How long one hook may take."""
+    drain_deadline_seconds: float = 10.0
+    """How long a swap waits for what is still inside the old generation."""
+    cancel_grace_seconds: float = 0.1
+    """How long a hook that missed its deadline may take to honour its cancellation."""
+    gate_limit_events: int = 100_000
+    """How many events wait at a closed gate, or in an asynchronous sink's queue."""
+    gate_patience_seconds: float = 5.0
+    """How long a producer thread waits for room at a full gate before its event is dropped,
+    and counted."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or not math.isfinite(value) or value <= 0:
+                raise EngineMisuse(
+                    f"setting {each.name} is {value!r}; give a positive, finite number"
+                )

@@ -1,0 +1,235 @@
+"""A namespace for each generation: its own modules, under names of its own.
+
+The modules of generation 7 of ``counter`` are ``counter@g7``, ``counter@g7.helpers``
+and so on in ``sys.modules`` while the generation lives (pickling, dataclasses and
+type hints look there), and are gone afterwards. Three things make the plugin's own
+imports reach its own generation:
+
+- relative imports follow ``__package__``, which is ``counter@g7``;
+- absolute ones (``import counter.helpers``) go through an ``__import__`` in the
+  generation's own builtins, which maps the plugin's and its dependencies' names;
+- one finder on ``sys.meta_path`` serves modules by these names from the snapshot.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import logging
+import sys
+import weakref
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+from hot_reload.source.code import CodeCache
+from hot_reload.source.snapshot import SourceSnapshot
+
+MARK = "@g"
+
+_live: weakref.WeakValueDictionary[str, Namespace] = weakref.WeakValueDictionary()
+"""Every namespace that is in ``sys.modules`` now, by the name of its top module."""
+
+
+class Namespace:
+    """The modules of one generation.
+
+    ``dependencies`` maps the top names of other plugins to the namespaces that
+    this generation imports them from; it is fixed for the generation's life.
+    """
+
+    def __init__(
+        self,
+        snapshot: SourceSnapshot,
+        generation: int,
+        codes: CodeCache,
+        dependencies: Mapping[str, Namespace] | None = None,
+    ) -> None:
+        self.snapshot = snapshot
+        self.top = f"{snapshot.top}{MARK}{generation}"
+        self._codes = codes
+        self._names = {snapshot.top: self.top}
+        for name, namespace in (dependencies or {}).items():
+            self._names[name] = namespace.top
+        self._released: dict[str, ModuleType] | None = None
+        self._builtins = {**vars(builtins), "__import__": self._import}
+
+    def execute(self) -> ModuleType:
+        """Run the top module, and whatever of its own it imports as it runs.
+
+        Raises:
+            SourceSyntaxError: a file does not compile.
+            BaseException: whatever the module raises.
+        """
+        _live[self.top] = self
+        _Finder.install()
+        return importlib.import_module(self.top)
+
+    def compile_all(self) -> None:
+        """Compile every file, before anything of it runs.
+
+        Raises:
+            SourceSyntaxError: a file does not compile.
+        """
+        for file in self.snapshot.files.values():
+            self._codes.code(file)
+
+    def modules(self) -> dict[str, ModuleType]:
+        """The modules of this generation that have been imported, by full name."""
+        if self._released is not None:
+            return self._released
+        prefix = f"{self.top}."
+        return {
+            name: module
+            for name, module in list(sys.modules.items())
+            if name == self.top or name.startswith(prefix)
+        }
+
+    def release(self) -> None:
+        """Take the modules out of ``sys.modules``; late imports are still served. Idempotent."""
+        if self._released is not None:
+            return
+        modules = self.modules()
+        for name in modules:
+            sys.modules.pop(name, None)
+        self._released = modules
+        _live.pop(self.top, None)
+        if not _live:
+            _Finder.uninstall()
+        _forget_loggers(self.top)
+
+    def spec(self, full_name: str) -> importlib.machinery.ModuleSpec | None:
+        """How to load one of this namespace's modules; None: it has no such module."""
+        name = full_name[len(self.top) + 1 :]
+        file = self.snapshot.files.get(name)
+        if file is None:
+            return None
+        package = name in self.snapshot.packages
+        spec = importlib.machinery.ModuleSpec(
+            full_name, _Loader(self, name), origin=str(file.path), is_package=package
+        )
+        spec.has_location = True
+        # No ``cached``: nothing may come to think that a bytecode file belongs to it.
+        if package:
+            spec.submodule_search_locations = [str(file.path.parent)]
+        return spec
+
+    def run(self, module: ModuleType, name: str) -> None:
+        """Execute the file ``name`` in ``module``."""
+        code = self._codes.code(self.snapshot.files[name])
+        module.__dict__["__builtins__"] = self._builtins
+        exec(code, module.__dict__)
+
+    def _import(
+        self,
+        name: str,
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> Any:
+        """``__import__`` for this generation's code."""
+        if level == 0:
+            top, dot, rest = name.partition(".")
+            mapped = self._names.get(top)
+            if mapped is None:
+                return builtins.__import__(name, globals, locals, fromlist or (), 0)
+            full_name = f"{mapped}{dot}{rest}"
+        else:
+            package = str((globals or {}).get("__package__") or "")
+            full_name = importlib.util.resolve_name("." * level + name, package)
+        if self._released is not None and full_name.partition(".")[0] == self.top:
+            return self._late_import(full_name, fromlist or ())
+        return builtins.__import__(
+            full_name if level == 0 else name, globals, locals, fromlist or (), level
+        )
+
+    def _late_import(self, full_name: str, fromlist: Sequence[str]) -> ModuleType:
+        """An import by code that outlives its generation: served, but never published."""
+        assert self._released is not None
+        module = self._late_module(full_name)
+        for name in fromlist:
+            child = f"{full_name}.{name}"
+            if not hasattr(module, name) and self.spec(child) is not None:
+                setattr(module, name, self._late_module(child))
+        return module if fromlist else self._released[self.top]
+
+    def _late_module(self, full_name: str) -> ModuleType:
+        assert self._released is not None
+        module = self._released.get(full_name)
+        if module is not None:
+            return module
+        parent, _, leaf = full_name.rpartition(".")
+        spec = self.spec(full_name)
+        if spec is None:
+            raise ModuleNotFoundError(f"No module named {full_name!r}", name=full_name)
+        container = self._late_module(parent)
+        module = importlib.util.module_from_spec(spec)
+        self._released[full_name] = module
+        try:
+            self.run(module, full_name[len(self.top) + 1 :])
+        except BaseException:
+            del self._released[full_name]
+            raise
+        setattr(container, leaf, module)
+        return module
+
+
+class _Loader(importlib.abc.InspectLoader):
+    def __init__(self, namespace: Namespace, name: str) -> None:
+        self._namespace = namespace
+        self._name = name
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._namespace.run(module, self._name)
+
+    def get_source(self, fullname: str) -> str:
+        return importlib.util.decode_source(self._namespace.snapshot.files[self._name].data)
+
+    def get_filename(self, fullname: str) -> str:
+        return str(self._namespace.snapshot.files[self._name].path)
+
+    def is_package(self, fullname: str) -> bool:
+        return self._name in self._namespace.snapshot.packages
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """The one finder of this process; on ``sys.meta_path`` while a generation lives."""
+
+    _installed: _Finder | None = None
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> importlib.machinery.ModuleSpec | None:
+        if MARK not in fullname:
+            return None
+        namespace = _live.get(fullname.partition(".")[0])
+        return None if namespace is None else namespace.spec(fullname)
+
+    @classmethod
+    def install(cls) -> None:
+        if cls._installed is None or cls._installed not in sys.meta_path:
+            cls._installed = cls()
+            # First: the names are ours alone, and the others would search the disk for them.
+            sys.meta_path.insert(0, cls._installed)
+
+    @classmethod
+    def uninstall(cls) -> None:
+        if cls._installed in sys.meta_path:
+            sys.meta_path.remove(cls._installed)
+        cls._installed = None
+
+
+def _forget_loggers(top: str) -> None:
+    """Drop the loggers that a generation made by its ``__name__``: else each reload adds one."""
+    loggers = logging.Logger.manager.loggerDict
+    for name in [each for each in loggers if each == top or each.startswith(f"{top}.")]:
+        del loggers[name]

@@ -1,0 +1,192 @@
+"""A plugin's source as bytes: each file read once, bounded, and hashed.
+
+What is validated, compiled, run, audited and shown in status is this snapshot.
+Nothing reads the files a second time, so nothing can differ from what was checked.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from hot_reload.errors import SourceError
+from hot_reload.ports import Files
+
+FILE_LIMIT_BYTES = 4 * 1024 * 1024
+"""Compiling larger sources takes many seconds; nobody writes such a plugin by hand."""
+PACKAGE_LIMIT_FILES = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file: where it lies, its bytes, and their SHA-256 in hex."""
+
+    path: Path
+    data: bytes
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSnapshot:
+    """The bytes of one version of a plugin.
+
+    ``files`` maps the dotted name inside the plugin to the file: ``""`` is the
+    module itself or the package's ``__init__``, ``"helpers"`` its submodule.
+    ``sha256`` is the file's own for a module, and covers names and bytes of all
+    files for a package.
+    """
+
+    top: str
+    """The name under which the plugin imports itself."""
+    files: Mapping[str, SourceFile]
+    packages: frozenset[str]
+    """Those of ``files`` that are packages."""
+    sha256: str
+
+    @property
+    def main(self) -> SourceFile:
+        return self.files[""]
+
+    @property
+    def is_package(self) -> bool:
+        return "" in self.packages
+
+
+class DiskFiles:
+    """The real peer of ``OverlayFiles``: regular files on a disk, read defensively."""
+
+    def read(self, path: Path, *, limit_bytes: int) -> bytes:
+        try:
+            # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
+            # O_NOFOLLOW: links were resolved, and checked, before.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        try:
+            return _read_regular(descriptor, path, limit_bytes)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        finally:
+            os.close(descriptor)
+
+    def list_sources(self, directory: Path) -> tuple[Path, ...]:
+        found: list[Path] = []
+        try:
+            for folder, folders, files in os.walk(directory, onerror=_raise):
+                folders[:] = sorted(
+                    each for each in folders if each != "__pycache__" and not each.startswith(".")
+                )
+                base = Path(folder).relative_to(directory)
+                found += [base / each for each in files if each.endswith(".py")]
+        except OSError as error:
+            raise _unreadable(directory, error) from None
+        return tuple(sorted(found))
+
+
+def take_snapshot(path: Path, files: Files) -> SourceSnapshot:
+    """Read the plugin at ``path``, a module file or a package's directory.
+
+    Links are followed as long as they stay inside the directory that holds the plugin.
+
+    Raises:
+        SourceError: it cannot be read as it should; the message says what and why.
+    """
+    if path.is_dir() and not path.name.endswith(".py"):
+        return _package_snapshot(path, files)
+    data = files.read(_resolved(path, path.parent), limit_bytes=FILE_LIMIT_BYTES)
+    if not data.strip():
+        raise SourceError(f"file {path} is empty", file=str(path))
+    main = SourceFile(path, data, hashlib.sha256(data).hexdigest())
+    return SourceSnapshot(path.stem, {"": main}, frozenset(), main.sha256)
+
+
+def _package_snapshot(directory: Path, files: Files) -> SourceSnapshot:
+    sources = files.list_sources(directory)
+    if Path("__init__.py") not in sources:
+        raise SourceError(
+            f"directory {directory} is no package: it has no __init__.py",
+            file=str(directory),
+            hint="add one, or name the plugin's .py file",
+        )
+    if len(sources) > PACKAGE_LIMIT_FILES:
+        raise SourceError(
+            f"package {directory} has {len(sources)} files, more than {PACKAGE_LIMIT_FILES}",
+            file=str(directory),
+        )
+    found: dict[str, SourceFile] = {}
+    packages: set[str] = set()
+    digest = hashlib.sha256()
+    for relative in sources:
+        path = directory / relative
+        data = files.read(_resolved(path, directory.parent), limit_bytes=FILE_LIMIT_BYTES)
+        name = _dotted(relative)
+        if relative.name == "__init__.py":
+            packages.add(name)
+        found[name] = SourceFile(path, data, hashlib.sha256(data).hexdigest())
+        digest.update(f"{relative.as_posix()}\0{found[name].sha256}\n".encode())
+    return SourceSnapshot(directory.name, found, frozenset(packages), digest.hexdigest())
+
+
+def _dotted(relative: Path) -> str:
+    parts = PurePosixPath(relative.as_posix()).with_suffix("").parts
+    if parts[-1] == "__init__":
+        parts = parts[:-1]
+    return ".".join(parts)
+
+
+def _resolved(path: Path, root: Path) -> Path:
+    try:
+        real = path.resolve(strict=True)
+        inside = real.is_relative_to(root.resolve(strict=True))
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links before Python 3.13
+        raise _unreadable(path, error) from None
+    if not inside:
+        raise SourceError(
+            f"{path} is a link to {real}, outside the plugin's directory {root}",
+            file=str(path),
+            hint="copy the file, or load the plugin from where it lies",
+        )
+    return real
+
+
+def _read_regular(descriptor: int, path: Path, limit_bytes: int) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise SourceError(
+            f"{path} is not a regular file ({stat.filemode(status.st_mode)})", file=str(path)
+        )
+    if status.st_size > limit_bytes:
+        raise SourceError(
+            f"{path} has {status.st_size} bytes, more than {limit_bytes}", file=str(path)
+        )
+    chunks: list[bytes] = []
+    left = limit_bytes + 1  # one more: a file that grows while it is read is noticed
+    while left and (chunk := os.read(descriptor, min(left, 1 << 20))):
+        chunks.append(chunk)
+        left -= len(chunk)
+    if not left:
+        raise SourceError(f"{path} grew beyond {limit_bytes} bytes", file=str(path))
+    return b"".join(chunks)
+
+
+def _unreadable(path: Path, error: OSError | RuntimeError) -> SourceError:
+    if isinstance(error, RuntimeError) or error.errno == errno.ELOOP:
+        return SourceError(f"symlink loop at {path}", file=str(path))
+    if error.errno == errno.ENOENT:
+        if path.is_symlink():
+            return SourceError(
+                f"symlink {path} points to nothing ({os.readlink(path)})", file=str(path)
+            )
+        return SourceError(
+            f"file missing: {path}", file=str(path), hint="restore it, or unload the plugin"
+        )
+    return SourceError(f"cannot read {path}: {error.strerror or error}", file=str(path))
+
+
+def _raise(error: OSError) -> None:
+    raise error
