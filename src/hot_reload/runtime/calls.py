@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -20,6 +20,8 @@ class Inside:
     plugin: str
     hook: bool
     outer: Inside | None
+    tasks: set[asyncio.Task[object] | None] = field(default_factory=set)
+    """The tasks that the hooks themselves run in, not those that they start."""
     active: bool = True
 
 
@@ -29,7 +31,7 @@ _inside: ContextVar[Inside | None] = ContextVar("hot_reload_inside", default=Non
 @contextlib.contextmanager
 def inside(plugin: str, *, hook: bool) -> Iterator[None]:
     """Note that what runs in this block runs inside ``plugin``."""
-    entered = Inside(plugin, hook, _inside.get())
+    entered = Inside(plugin, hook, _inside.get(), {asyncio.current_task()})
     token = _inside.set(entered)
     try:
         yield
@@ -41,6 +43,18 @@ def inside(plugin: str, *, hook: bool) -> Iterator[None]:
 def inside_hook() -> str | None:
     """The plugin in one of whose hooks, during an operation, the caller runs; None: in none."""
     return next((each.plugin for each in _chain() if each.hook), None)
+
+
+def adopt_task() -> None:
+    """Note that the present task is one in which a hook itself runs."""
+    inside = _inside.get()
+    if inside is not None:
+        inside.tasks.add(asyncio.current_task())
+
+
+def held_by_hook() -> bool:
+    """Whether a hook waits for the present task itself: waiting for the hook would never end."""
+    return any(each.hook and asyncio.current_task() in each.tasks for each in _chain())
 
 
 def inside_handler(plugin: str) -> bool:
@@ -75,8 +89,8 @@ class CallGates:
     async def passed(self, plugin: str) -> None:
         """Return when calls to ``plugin`` may go on.
 
-        A call from inside a hook passes at once: the operation that closed the gate
-        waits for that hook, and the hook would wait for the gate.
+        A call that a hook itself awaits passes at once: the operation that closed the
+        gate waits for that hook, and the hook would wait for the gate.
         """
-        while (gate := self._closed.get(plugin)) is not None and inside_hook() is None:
+        while (gate := self._closed.get(plugin)) is not None and not held_by_hook():
             await gate.wait()

@@ -13,6 +13,7 @@ from typing import Any
 
 from hot_reload.errors import HookFailed, HookTimeout
 from hot_reload.ports import Clock
+from hot_reload.runtime import calls
 from hot_reload.runtime.fault import hook_failed
 from hot_reload.settings import Settings
 
@@ -105,6 +106,7 @@ class HookRunner:
 async def _contained(
     awaitable: Awaitable[Any], what: str, sources: Container[str]
 ) -> tuple[Any, HookFailed | None]:
+    calls.adopt_task()
     # Caught inside the task: a task that ends with SystemExit takes the event loop with it.
     try:
         return await awaitable, None
