@@ -37,6 +37,8 @@ def inside(plugin: str, *, hook: bool) -> Iterator[None]:
         yield
     finally:
         entered.active = False
+        # Contexts of a plugin's timers and tasks outlive this, and a task holds its result.
+        entered.tasks.clear()
         _inside.reset(token)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -389,4 +390,5 @@ async def _unload(transaction: Transaction, slot: Slot) -> Done | Undone:
 
 def _slot(path: str | Path, name: str | None, config: Mapping[str, Any] | None) -> Slot:
     where = Path(path).absolute()
-    return Slot(name or where.stem.lower(), where, dict(config or {}), named_by_caller=bool(name))
+    copied = copy.deepcopy(dict(config or {}))
+    return Slot(name or where.stem.lower(), where, copied, named_by_caller=bool(name))

@@ -8,11 +8,12 @@ the operation has ended one way or the other.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import itertools
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias
 
 from hot_reload.events import (
@@ -47,7 +48,7 @@ class Operations:
         self._roster = roster
         self._clock = clock
         self._attempts = itertools.count(1)
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._turns = Turns()
         self._running: dict[asyncio.Task[Any], Transaction | None] = {}
         self._deferred: dict[tuple[Operation, str], asyncio.Task[Any]] = {}
         self.listeners: list[Listener] = []
@@ -151,8 +152,7 @@ class Operations:
         allowed: Guard,
         act: Callable[[], Awaitable[Outcome]],
     ) -> Outcome:
-        lock = self._locks.setdefault(name, asyncio.Lock())
-        async with lock:
+        async with self._turns.of(name):
             refusal = _CLOSING if self.closing else allowed()
             if refusal is not None:
                 return self._refuse(operation, name, refusal)
@@ -221,6 +221,28 @@ class Operations:
                 listener(event)
             except Exception:
                 _log.exception("a listener failed on %s", type(event).__name__)
+
+
+class Turns:
+    """A lock for each name, which exists only while somebody holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @contextlib.asynccontextmanager
+    async def of(self, name: str) -> AsyncIterator[None]:
+        """Wait for one's turn on ``name``, in the order of asking."""
+        lock, users = self._locks.get(name, (asyncio.Lock(), 0))
+        self._locks[name] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            users = self._locks[name][1] - 1
+            if users:
+                self._locks[name] = lock, users
+            else:
+                del self._locks[name]
 
 
 _CLOSING = Refusal(RefusalReason.CLOSING, "the engine is closing; open a new one")

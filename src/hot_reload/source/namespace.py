@@ -48,7 +48,8 @@ class Namespace:
         dependencies: Mapping[str, Namespace] | None = None,
     ) -> None:
         self.snapshot = snapshot
-        self.top = f"{snapshot.top}{MARK}{generation}"
+        # A dot in a file's name would make importlib look for a parent package.
+        self.top = f"{snapshot.top.replace('.', '_')}{MARK}{generation}"
         self._codes = codes
         self._names = {snapshot.top: self.top}
         for name, namespace in (dependencies or {}).items():
