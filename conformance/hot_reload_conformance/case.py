@@ -1,0 +1,429 @@
+"""The case: one fresh host, one recording, one folder, and the story of what was done.
+
+Checks of hosts are written against ``Case``. Every operation of the host runs
+under a deadline, with what it raised, logged and printed gathered in a ``Reply``;
+every step goes into the story that a failure tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import importlib
+import inspect
+import io
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hot_reload_conformance.adapter import (
+    Channel,
+    Claim,
+    Event,
+    HostAdapter,
+    PluginSpec,
+    Ports,
+    Reply,
+)
+from hot_reload_conformance.probe import Recording
+from hot_reload_conformance.verdict import KitError, Step, Violation
+
+T = TypeVar("T")
+
+OPERATION_DEADLINE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much a profile of the run spends. ``examples`` and ``steps`` are a machine's."""
+
+    name: str = "quick"
+    examples: int = 20
+    steps: int = 25
+    repeats: int = 5
+    """How often checks of the kind "after N reloads" reload."""
+    seed: int | None = None
+    replay: str = ""
+    """What a machine replays instead of exploring: what follows ``CODE=`` in a finding's replay."""
+    shrink: bool = True
+    """False for expected failures: any example will do."""
+    database: str = ""
+    """A directory for a machine's failing examples, to begin with the next time; "": none."""
+
+
+@dataclass
+class Case:
+    """One case against one fresh host. Used from one event loop only."""
+
+    adapter: HostAdapter
+    recording: Recording
+    workdir: Path
+    ports: Ports
+    budget: Budget = field(default_factory=Budget)
+    story: list[Step] = field(default_factory=list)
+    escaped: list[BaseException] = field(default_factory=list)
+    """Exceptions that are no ``Exception`` and came out of the host to its caller."""
+    _writes: int = 0
+    _sequences: dict[str, int] = field(default_factory=dict)
+    accepted: list[Event] = field(default_factory=list)
+    """The events that the host accepted, in the order in which ``emit`` returned."""
+
+    @property
+    def claims(self) -> frozenset[Claim]:
+        return self.adapter.claims
+
+    # The files
+
+    def write(self, spec: PluginSpec, *, same_second: bool = False) -> dict[str, Path]:
+        """Write ``spec`` in the host's dialect; gives its files, the main one first.
+
+        Every write moves the files' mtime on by two seconds, so that staleness by
+        mtime shows only in the check that is about it (``same_second``).
+        """
+        files = self._put(spec, dict(self.adapter.render(spec)), same_second=same_second)
+        self.tell(f"write {spec.ref} {spec.version}")
+        return files
+
+    def edit(self, spec: PluginSpec) -> dict[str, Path]:
+        """Write only those of ``spec``'s files whose text is another than what is there."""
+        texts = dict(self.adapter.render(spec))
+        changed = {
+            relative: text
+            for relative, text in texts.items()
+            if not (self.workdir / relative).is_file()
+            or (self.workdir / relative).read_text(encoding="utf-8") != text
+        }
+        if not changed:
+            raise KitError(f"the adapter's render gave the same files for {spec.version!r}")
+        files = self._put(spec, changed)
+        self.tell(f"edit {spec.ref} to {spec.version}: {', '.join(changed)}")
+        return files
+
+    def spoil(self, spec: PluginSpec, change: Callable[[str], str], how: str) -> dict[str, Path]:
+        """Write ``spec``, its main file changed by ``change``; ``how`` is for the story."""
+        texts = dict(self.adapter.render(spec))
+        main = next(iter(texts))
+        texts[main] = change(texts[main])
+        files = self._put(spec, texts)
+        self.tell(f"write {spec.ref} {spec.version}, {how}")
+        return files
+
+    def _put(
+        self, spec: PluginSpec, texts: dict[str, str], *, same_second: bool = False
+    ) -> dict[str, Path]:
+        if not texts:
+            raise KitError(f"the adapter's render gave no file for {spec.ref!r}")
+        files: dict[str, Path] = {}
+        if not same_second:
+            self._writes += 1
+        # Well in the past, so that no file is ever newer than the clock of the machine.
+        stamp = (int(time.time()) - 100_000 + 2 * self._writes) * 1_000_000_000
+        for relative, text in texts.items():
+            path = self.workdir / relative
+            if path.is_symlink():
+                path.unlink()  # else the text would go to where a fault's link points
+            elif path.is_dir():
+                path.rmdir()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            os.utime(path, ns=(stamp, stamp))
+            files[relative] = path
+        # Finders cache directory listings by mtime: a miss there would be the kit's doing.
+        importlib.invalidate_caches()
+        return files
+
+    # The host's operations
+
+    async def load(self, ref: str) -> Reply:
+        return await self._operate("load", ref)
+
+    async def reload(self, ref: str) -> Reply:
+        return await self._operate("reload", ref)
+
+    async def unload(self, ref: str) -> Reply:
+        return await self._operate("unload", ref)
+
+    async def add_sink(self, ref: str) -> Reply:
+        return await self._operate("add_sink", ref)
+
+    async def remove_sink(self, ref: str) -> Reply:
+        return await self._operate("remove_sink", ref)
+
+    async def enable(self, ref: str) -> Reply:
+        return await self._operate("enable", ref)
+
+    async def disable(self, ref: str) -> Reply:
+        return await self._operate("disable", ref)
+
+    async def register_lazy(self, ref: str) -> Reply:
+        return await self._operate("register_lazy", ref)
+
+    async def use(self, ref: str) -> str:
+        """One plugin's reply through its first or a later use (claim ``lazy``)."""
+        reply = await self.guarded(self.adapter.use(ref), f"use {ref}")
+        self.tell(f"use {ref}", seen=reply)
+        return reply
+
+    async def replies(self, event: Event | None = None, *, tell: bool = True) -> list[str]:
+        """What ALL live handlers answer, sorted: the back door."""
+        answer = await self.guarded(self.adapter.call(event), "call")
+        if not isinstance(answer, list) or not all(isinstance(each, str) for each in answer):
+            raise KitError(f"your adapter's call() returned {answer!r:.80}, not a list of strings")
+        if tell:
+            self.tell(f"call {event.kind if event else 'ask'}", seen=str(sorted(answer)))
+        return sorted(answer)
+
+    async def registries(self) -> dict[str, object]:
+        """The host's own registries (claim ``snapshot``)."""
+        return dict(await self.guarded(self.adapter.snapshot(), "snapshot"))
+
+    async def emit(self, producer: str = "p1") -> Event:
+        """Emit the next event of ``producer``; accepted ones are kept in ``accepted``."""
+        self._sequences[producer] = sequence = self._sequences.get(producer, 0) + 1
+        event = Event("log", producer=producer, sequence=sequence)
+        if await self.guarded(self.adapter.emit(event), "emit") is not False:
+            self.accepted.append(event)
+        return event
+
+    async def settle(self) -> None:
+        """Wait until what was emitted has reached its sinks."""
+        await self.guarded(self.adapter.settle(), "settle")
+
+    # Expectations
+
+    def expect(
+        self, holds: bool, message: str, *, expected: object = "", seen: object = ""
+    ) -> None:
+        """Raise ``Violation`` with ``message`` unless ``holds``."""
+        if not holds:
+            raise Violation(message, expected=expected, seen=seen)
+
+    async def expect_replies(self, expected: Iterable[str], message: str) -> None:
+        """All live handlers together answer exactly ``expected``."""
+        wanted = sorted(expected)
+        seen = await self.replies(tell=False)
+        self.tell("call ask", expected=str(wanted), seen=str(seen), broken=seen != wanted)
+        self.expect(seen == wanted, message, expected=wanted, seen=seen)
+
+    async def loaded(self, spec: PluginSpec) -> Reply:
+        """Write and load ``spec`` as a precondition: that it works is another clause's matter."""
+        self.write(spec)
+        reply = await self.load(spec.ref)
+        if not reply.ok:
+            raise Violation(
+                f"a good {spec.ref} {spec.version} does not load: "
+                f"{reply.everything or 'no reason given'}",
+                expected="loaded",
+                seen="refused",
+            )
+        return reply
+
+    async def reloaded(self, spec: PluginSpec, *, write: bool = True) -> Reply:
+        """Write and reload ``spec`` as a step that has to work."""
+        if write:
+            self.write(spec)
+        reply = await self.reload(spec.ref)
+        if not reply.ok:
+            raise Violation(
+                f"a good edit of {spec.ref} to {spec.version} does not reload: "
+                f"{reply.everything or 'no reason given'}",
+                expected="reloaded",
+                seen="refused",
+            )
+        return reply
+
+    # The bench itself
+
+    def tell(self, text: str, *, expected: str = "", seen: str = "", broken: bool = False) -> None:
+        """Add a step to the story."""
+        self.story.append(Step(text, expected, seen, broken))
+
+    async def guarded(
+        self,
+        awaitable: Awaitable[T],
+        what: str,
+        *,
+        deadline_seconds: float = OPERATION_DEADLINE_SECONDS,
+    ) -> T:
+        """Await an adapter's coroutine under a deadline.
+
+        Raises:
+            Violation: it did not come back in time.
+            KitError: the adapter itself broke.
+        """
+        outcome = await self._contained(awaitable, what, deadline_seconds)
+        if isinstance(outcome, _Raised):
+            self._blame_adapter(outcome.error, what)
+            raise Violation(
+                f"{what} raised {_named(outcome.error)}", expected="an answer", seen="an exception"
+            ) from None
+        return outcome
+
+    async def _operate(self, operation: str, ref: str) -> Reply:
+        method = getattr(self.adapter, operation)
+        with _heard() as heard:
+            outcome = await self._contained(
+                method(ref), f"{operation} {ref}", OPERATION_DEADLINE_SECONDS
+            )
+        if isinstance(outcome, _Raised):
+            error = outcome.error
+            self._blame_adapter(error, f"{operation}({ref!r})")
+            if not isinstance(error, Exception):
+                self.escaped.append(error)
+            reply = Reply(ok=False, message=_named(error), channel=Channel.RAISED)
+        else:
+            try:
+                reply = Reply.of(outcome)
+            except TypeError as error:
+                raise KitError(f"your adapter's {operation}(): {error}") from None
+        reply = replace(reply, said=heard.text())
+        if not reply.ok and not reply.message:
+            channel = (
+                Channel.LOGGED
+                if heard.logged
+                else Channel.PRINTED
+                if reply.said
+                else Channel.SILENT
+            )
+            reply = replace(reply, channel=channel)
+        said = "ok" if reply.ok else f"failed: {reply.everything.strip() or 'no word why'}"
+        self.tell(f"{operation} {ref}", seen=said if len(said) < 300 else said[:297] + "...")
+        return reply
+
+    async def _contained(
+        self, awaitable: Awaitable[T], what: str, deadline_seconds: float
+    ) -> T | _Raised:
+        async def run() -> T | _Raised:
+            # A task that raises SystemExit or KeyboardInterrupt takes its loop with it, so
+            # whatever comes out of the host is caught inside the task.
+            try:
+                return await awaitable
+            except BaseException as error:
+                return _Raised(error)
+
+        task = asyncio.ensure_future(run())
+        try:
+            done, _ = await asyncio.wait({task}, timeout=deadline_seconds)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not done:
+            task.cancel()
+            self.tell(what, expected="an end", seen="none", broken=True)
+            raise Violation(
+                f"{what} did not come back within {deadline_seconds:g} s",
+                expected="an end, one way or the other",
+                seen="still waiting",
+            )
+        return task.result()
+
+    def _blame_adapter(self, error: BaseException, what: str) -> None:
+        """Tell a broken adapter from a host that raises: where did it come from?"""
+        frames = traceback.extract_tb(error.__traceback__)
+        if isinstance(error, NotImplementedError) and frames and frames[-1].filename == _HERE:
+            raise KitError(f"your adapter does not implement {what}") from error
+        broken = isinstance(error, (AttributeError, NameError, TypeError, KitError))
+        if broken and frames and frames[-1].filename == _file_of(self.adapter):
+            line = frames[-1].lineno
+            raise KitError(
+                f"your adapter's {what} raised {_named(error)} at {frames[-1].filename}:{line}"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    error: BaseException
+
+
+class _Heard(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.logged: list[str] = []
+        self.printed: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self not in _listeners():
+            return
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[1]:
+            text += f": {_named(record.exc_info[1])}"
+        self.logged.append(text)
+
+    def text(self) -> str:
+        return "\n".join([*self.logged, "".join(self.printed)]).strip()
+
+
+class _Ear(io.TextIOBase):
+    """Stands in for stdout and stderr while operations run; tells all that listen."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        for heard in _listeners():
+            heard.printed.append(text)
+        return len(text)
+
+
+_hearing: list[_Heard] = []
+_own: contextvars.ContextVar[_Heard | None] = contextvars.ContextVar("own", default=None)
+
+
+def _listeners() -> list[_Heard]:
+    """Whose operation this is; all of them, where a thread or an older task speaks."""
+    own = _own.get()
+    return [own] if own is not None and own in _hearing else list(_hearing)
+
+
+_outside: list[Any] = []
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[_Heard]:
+    # Operations overlap and end in any order, which contextlib.redirect_stdout does not
+    # survive: the first to come puts the ear up, the last to go takes it down.
+    heard = _Heard()
+    root = logging.getLogger()
+    root.addHandler(heard)
+    if not _hearing:
+        _outside[:] = [sys.stdout, sys.stderr]
+        sys.stdout = sys.stderr = _Ear()
+    _hearing.append(heard)
+    token = _own.set(heard)
+    try:
+        yield heard
+    finally:
+        _own.reset(token)
+        _hearing.remove(heard)
+        if not _hearing:
+            sys.stdout, sys.stderr = _outside
+            _outside.clear()
+        root.removeHandler(heard)
+
+
+def _named(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its text cannot be shown)"
+    causes = ""
+    if error.__cause__ is not None and error.__cause__ is not error:
+        causes = f" (caused by {_named(error.__cause__)})"
+    return f"{type(error).__name__}: {text}{causes}" if text else f"{type(error).__name__}{causes}"
+
+
+def _file_of(adapter: object) -> str | None:
+    try:
+        return inspect.getsourcefile(type(adapter))
+    except TypeError:
+        return None
+
+
+_HERE = inspect.getsourcefile(HostAdapter)

@@ -1,0 +1,1 @@
+"""The contract: every clause, as data. Checks, ids, reports and documents come from here."""

@@ -1,0 +1,94 @@
+"""Verdicts: what the kit says of a subject, clause by clause, and what it saw."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+
+class Verdict(enum.Enum):
+    """The answer for one clause. Only ``PASS`` is a pass."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    EXPECTED_FAIL = "expected-fail"
+    NOT_CLAIMED = "not-claimed"
+    UNKNOWN = "unknown"
+    KIT_ERROR = "kit-error"
+    NOT_RUN = "not-run"
+    """The clause has no check yet, or its check was not selected."""
+
+
+class Conformance(enum.Enum):
+    """The answer for one profile."""
+
+    CONFORMANT = "conformant"
+    PARTIAL = "partial"
+    NOT_CONFORMANT = "not conformant"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a failure's story: what was done, what the model expected, what was seen."""
+
+    text: str
+    expected: str = ""
+    seen: str = ""
+    broken: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One way in which a clause was broken."""
+
+    message: str
+    variant: str = ""
+    expected: str = ""
+    seen: str = ""
+    story: tuple[Step, ...] = ()
+    timeline: tuple[str, ...] = ()
+    """What the plugins reported, moment by moment."""
+    traceback: str = ""
+    replay: str = ""
+    """What follows ``--hot-reload-replay`` to run just this again; "" where the id does it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What one check found on one subject. Plain data: it crosses processes."""
+
+    code: str
+    check: str
+    subject: str
+    verdict: Verdict
+    reason: str = ""
+    variants: tuple[str, ...] = ()
+    """The variants that ran."""
+    findings: tuple[Finding, ...] = ()
+    duration_seconds: float = 0.0
+    notes: tuple[str, ...] = field(default=())
+    stale: bool = False
+    """A pass that was expected to be a failure: nothing against the subject, but the run fails."""
+
+
+class Violation(Exception):
+    """A check saw the clause broken."""
+
+    def __init__(self, message: str, *, expected: object = "", seen: object = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.expected = expected if isinstance(expected, str) else repr(expected)
+        self.seen = seen if isinstance(seen, str) else repr(seen)
+
+
+class CannotJudge(Exception):
+    """A check could not find out; the verdict is ``unknown``, with this reason."""
+
+
+class NotClaimed(Exception):
+    """A check learned as it ran that the subject does not claim what it needs."""
+
+
+class KitError(Exception):
+    """The kit or an adapter broke; never counted against the subject."""
