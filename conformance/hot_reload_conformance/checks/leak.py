@@ -1,0 +1,168 @@
+"""LEAK: what is over is gone, from memory and from the process."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+
+from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
+from hot_reload_conformance.breakage import (
+    Breakage,
+    load_breakages,
+    one_for_each_stage,
+    reload_breakages,
+)
+from hot_reload_conformance.case import Case
+from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.contract.clause import Kind
+from hot_reload_conformance.hold import turns
+from hot_reload_conformance.leftovers import census, grown, only_new_objects
+
+LEAST_ROUNDS = 5
+SPEC = PluginSpec()
+
+
+def _rounds(case: Case) -> int:
+    return max(LEAST_ROUNDS, case.budget.repeats)
+
+
+def _histories(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    found = [Variant("reloads", ("reloads", None))]
+    if Claim.UNLOAD in adapter.claims:
+        found.append(Variant("unloaded", ("unloaded", None)))
+    reloads = one_for_each_stage(reload_breakages(adapter))
+    loads = one_for_each_stage(load_breakages(adapter))
+    found += [Variant(f"failed-{v.name}", ("failed", v.value)) for v in reloads]
+    found += [Variant(f"load-{v.name}", ("never", v.value)) for v in loads]
+    return found
+
+
+@check("HR-LEAK-01", variants=_histories, kind=Kind.PROPERTY)
+async def old_generation_collected(case: Case, what: tuple[str, Breakage | None]) -> None:
+    history, breakage = what
+    spec = _spec(case)
+    with _no_keeper_of_records(), only_new_objects():
+        if history == "never":
+            assert breakage is not None
+            for _ in range(2):
+                breakage.apply(case, spec)
+                await case.load(spec.ref)
+                breakage.sprung(case)
+            alive = await _alive(case)
+            case.expect(
+                not alive,
+                f"a plugin whose load failed ({breakage.name}) is kept in memory: "
+                f"{', '.join(alive)}",
+                expected="nothing of it alive after a garbage collection",
+                seen=alive,
+            )
+            return
+        newest = await _reload_often(case, spec, breakage)
+        if history == "unloaded":
+            await case.unload(spec.ref)
+            newest = "none"
+        alive = await _alive(case)
+    old = [each for each in alive if each.split("#")[0].split(" ")[1] != newest]
+    failing = f" and failing ones ({breakage.name})" if breakage else ""
+    case.expect(
+        not old,
+        f"after {_rounds(case)} reloads{failing} old generations are kept in memory: "
+        f"{', '.join(old)}",
+        expected=f"only {newest} alive after a garbage collection",
+        seen=alive,
+    )
+    instances = [each for each in alive if each.endswith("(instance)")]
+    case.expect(
+        len(instances) <= 1,
+        f"after {_rounds(case)} reloads{failing} more than one instance is kept in memory",
+        expected="one instance",
+        seen=instances,
+    )
+
+
+async def _reload_often(case: Case, spec: PluginSpec, breakage: Breakage | None) -> str:
+    """Load, then reload N times, each followed by a failing reload; gives the newest version."""
+    await case.loaded(spec)
+    version = spec.version
+    for number in range(_rounds(case)):
+        version = f"v{number + 2}"
+        await case.reloaded(spec.at(version))
+        if breakage is not None:
+            breakage.apply(case, spec.at("v0"))
+            await case.reload(spec.ref)
+            breakage.sprung(case)
+    return version
+
+
+async def _alive(case: Case) -> list[str]:
+    case.escaped.clear()  # its tracebacks would hold what the host let go of
+    await turns()
+    return case.recording.alive(SPEC.name)
+
+
+@contextlib.contextmanager
+def _no_keeper_of_records() -> Iterator[None]:
+    """A host may log exceptions; that the test runner keeps the records is not its doing."""
+    kept, logging.root.handlers[:] = list(logging.root.handlers), []
+    try:
+        yield
+    finally:
+        logging.root.handlers[:] = kept
+
+
+def _spec(case: Case) -> PluginSpec:
+    return SPEC.at("v1", state=Claim.STATE in case.claims)
+
+
+def _stages(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    found = [Variant("success")]
+    if Claim.UNLOAD in adapter.claims:
+        found.append(Variant("load-and-unload", "unload"))
+    return [*found, *(Variant(f"failed-{v.name}", v.value) for v in reload_breakages(adapter))]
+
+
+@check("HR-LEAK-02", variants=_stages, kind=Kind.PROPERTY)
+async def census_does_not_grow(case: Case, what: Breakage | str | None) -> None:
+    spec = _spec(case)
+    if what != "unload":
+        await case.loaded(spec)
+    # Twice before the first count: what is filled once, such as a cache, is no leak.
+    for number in range(2):
+        await _round(case, spec, number, what)
+    rounds = _rounds(case)
+    with only_new_objects():
+        before = await census()
+        for number in range(rounds):
+            await _round(case, spec, number + 2, what)
+        more = grown(before, await census(), rounds=rounds)
+    how = f"reloads that fail ({what.name})" if isinstance(what, Breakage) else "reloads"
+    case.expect(
+        not more,
+        f"{rounds} {'loads and unloads' if what == 'unload' else how} left at least one thing "
+        f"behind each time: {'; '.join(more)}",
+        expected="nothing more in the process than before",
+        seen="; ".join(more),
+    )
+
+
+async def _round(case: Case, spec: PluginSpec, number: int, what: Breakage | str | None) -> None:
+    version = spec.at(f"v{number + 2}")
+    if isinstance(what, Breakage):
+        if not await case.replies(tell=False):
+            await _brought_back(case, spec)
+        what.apply(case, version)
+        await case.reload(spec.ref)
+        what.sprung(case)
+    elif what == "unload":
+        await case.loaded(version)
+        await case.unload(spec.ref)
+    else:
+        await case.reloaded(version)
+
+
+async def _brought_back(case: Case, spec: PluginSpec) -> None:
+    """A failed reload lost the plugin, HR-ROLL-01's matter: have it serve for the next round."""
+    case.write(spec)
+    if not (await case.reload(spec.ref)).ok:
+        await case.load(spec.ref)

@@ -1,0 +1,118 @@
+"""LOAD: what a load that fails leaves behind, and what it tells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from hot_reload_conformance.adapter import Channel, PluginSpec, Reply
+from hot_reload_conformance.breakage import Breakage, load_breakages
+from hot_reload_conformance.case import Case
+from hot_reload_conformance.check import check
+from hot_reload_conformance.leftovers import census, grown
+
+STAGE_WORDS: Mapping[str, tuple[str, ...]] = {
+    "read": ("read", "no such", "not found", "or found", "missing", "no file", "not exist"),
+    "syntax": ("syntax",),
+    "import": ("import", "module"),
+    "plugin": ("plugin", "empty", "entry point", "has no "),
+    "metadata": ("metadata", "version"),
+    "construct": ("construct", "__init__", "instantiat", "create"),
+    "setup": ("setup", "set up"),
+    "start": ("start",),
+}
+"""How hosts name a stage; one of these has to be read in the message."""
+
+
+@check("HR-LOAD-02", variants=load_breakages)
+async def failed_load_leaves_nothing(case: Case, breakage: Breakage) -> None:
+    # The same failure once before, under another name: what a host imports or caches
+    # on its first failure is not the plugin's.
+    breakage.apply(case, PluginSpec(name="warmup"))
+    await case.load("warmup")
+    breakage.sprung(case)
+    registries, replies, before = await case.registries(), await case.replies(), await census()
+    spec = PluginSpec()
+    breakage.apply(case, spec)
+    await case.load(spec.ref)
+    breakage.sprung(case)
+    await case.expect_replies(
+        replies, f"the load failed ({breakage.name}), but a handler of the plugin answers"
+    )
+    left = await case.registries()
+    case.expect(
+        left == registries,
+        f"the load failed ({breakage.name}), but the host's registries are not as before",
+        expected=registries,
+        seen=left,
+    )
+    more = grown(before, await census())
+    case.expect(
+        not more,
+        f"the load failed ({breakage.name}), but it left something behind: {'; '.join(more)}",
+        expected="nothing more than before",
+        seen="; ".join(more),
+    )
+    case.write(spec)
+    reply = await case.load(spec.ref)
+    case.expect(
+        reply.ok,
+        f"after a load that failed ({breakage.name}), the corrected plugin does not load: "
+        f"{reply.everything or 'no reason given'}",
+        expected="loaded",
+        seen="refused",
+    )
+    await case.expect_replies(
+        [*replies, "v1"],
+        f"after a load that failed ({breakage.name}), the corrected plugin does not serve",
+    )
+
+
+@check("HR-LOAD-03", variants=load_breakages)
+async def error_names_cause(case: Case, breakage: Breakage) -> None:
+    spec = PluginSpec()
+    line = breakage.apply(case, spec)
+    reply = await case.load(spec.ref)
+    breakage.sprung(case)
+    told = "\n".join((reply.message, *reply.warnings))
+    _reaches_caller(case, reply, breakage)
+
+    def names(what: str, holds: bool, wanted: str) -> None:
+        case.expect(
+            holds,
+            f"the message of a failed load ({breakage.name}) does not name {what}",
+            expected=wanted,
+            seen=told,
+        )
+
+    low = told.lower()
+    names("the plugin", spec.name in told, spec.name)
+    stages = STAGE_WORDS[breakage.stage]
+    stage_named = reply.stage == breakage.stage or any(word in low for word in stages)
+    names("the stage", stage_named, f"{breakage.stage} (by one of: {', '.join(stages)})")
+    causes = breakage.words
+    names("the cause", any(word.lower() in low for word in causes), " or ".join(causes))
+    if line is not None:
+        main = next(iter(case.adapter.render(spec))).rsplit("/", 1)[-1]
+        named = main in told and re.search(rf"(?<!\d){line}(?!\d)", told) is not None
+        names("the file and line", named, f"{main}, line {line}")
+
+
+def _reaches_caller(case: Case, reply: Reply, breakage: Breakage) -> None:
+    heard = "logged or printed" if reply.said else "told nowhere"
+    case.expect(
+        not reply.ok,
+        f"the load failed ({breakage.name}), but its caller was told that it worked; the "
+        f"failure was {heard} (a SHOULD-level finding where it is logged or printed: raise or "
+        "return it as well)",
+        expected="an exception, or a result that says so",
+        seen=reply.everything or "ok, and no word",
+    )
+    case.expect(
+        reply.channel in (Channel.RAISED, Channel.RETURNED) and bool(reply.message),
+        f"the load failed ({breakage.name}), and its caller learns only that, not why: the cause "
+        f"was {heard} (a SHOULD-level finding where it is logged or printed: raise or return it "
+        "as well)",
+        expected="the cause in the exception or the result",
+        seen=reply.said or "nothing",
+    )

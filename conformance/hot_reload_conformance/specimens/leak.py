@@ -1,0 +1,136 @@
+"""Wrong hosts for LEAK, each with one step broken."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from hot_reload_conformance.specimens.blue_green import (
+    BlueGreenAdapter,
+    BlueGreenHost,
+    Generation,
+    HostError,
+)
+from hot_reload_conformance.specimens.registry import specimen
+
+
+class HistoryWithTracebacksHost(BlueGreenHost):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.history: list[BaseException] = []
+
+    def failed(self, generation: Generation, stage: str, error: BaseException) -> HostError:
+        self.history.append(error)
+        return super().failed(generation, stage, error)
+
+
+@specimen(
+    "HR-LEAK-01",
+    says="kept in memory",
+    bug="dotnet/runtime#77892: an exception in the history, and its traceback's frames",
+)
+class HistoryWithTracebacks(BlueGreenAdapter):
+    name = "history-with-tracebacks"
+    host_class = HistoryWithTracebacksHost
+
+
+class KeepsOldInstanceHost(BlueGreenHost):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.callbacks: list[Any] = []
+
+    def commit(self, name: str, new: Generation) -> None:
+        super().commit(name, new)
+        self.callbacks.append(new.plugin.health_check)
+
+
+@specimen(
+    "HR-LEAK-01",
+    says="old generations are kept in memory",
+    bug="caddyserver/caddy#2358: memory grows with each reload",
+)
+class KeepsOldInstance(BlueGreenAdapter):
+    name = "keeps-old-instance"
+    host_class = KeepsOldInstanceHost
+
+
+class GrowsPathHost(BlueGreenHost):
+    async def build(self, new: Generation, files: Mapping[str, bytes]) -> None:
+        before = sys.path  # the same list, so that there is nothing to put back
+        sys.path.insert(0, str(self.root))
+        await super().build(new, files)
+        sys.path = before
+
+
+@specimen("HR-LEAK-02", says="sys.path entry", bug="mitmproxy: sys.path grows with each reload")
+class GrowsPath(BlueGreenAdapter):
+    name = "grows-path"
+    host_class = GrowsPathHost
+
+
+class FailedModuleStaysHost(BlueGreenHost):
+    async def release_half_made(self, new: Generation) -> None:
+        new.plugin = None
+
+
+@specimen("HR-LEAK-02", says="module in sys.modules", bug="AstrBotDevs/AstrBot#5462")
+class FailedModuleStays(BlueGreenAdapter):
+    name = "failed-module-stays"
+    host_class = FailedModuleStaysHost
+
+
+class HandlerForEachHost(BlueGreenHost):
+    def commit(self, name: str, new: Generation) -> None:
+        super().commit(name, new)
+        logging.root.addHandler(logging.NullHandler())
+
+
+@specimen("HR-LEAK-02", says="logging handler", bug="freqtrade/freqtrade#3996: handlers multiply")
+class HandlerForEach(BlueGreenAdapter):
+    name = "handler-for-each"
+    host_class = HandlerForEachHost
+
+
+class ThreadForEachHost(BlueGreenHost):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.over = threading.Event()
+
+    def commit(self, name: str, new: Generation) -> None:
+        super().commit(name, new)
+        threading.Thread(target=self.over.wait, daemon=True).start()
+
+
+@specimen("HR-LEAK-02", says="more thread", bug="zDevelopers/QuartzLib#6: a thread for each reload")
+class ThreadForEach(BlueGreenAdapter):
+    name = "thread-for-each"
+    host_class = ThreadForEachHost
+
+    async def close(self) -> None:
+        self.host.over.set()  # type: ignore[attr-defined]
+        await super().close()
+
+
+class DescriptorOnFailureHost(BlueGreenHost):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.open: list[int] = []
+
+    async def roll_back(self, name: str, old: Generation) -> None:
+        self.open.append(os.open(self.root, os.O_RDONLY))
+        await super().roll_back(name, old)
+
+
+@specimen("HR-LEAK-02", says="file descriptor", bug="crowdsecurity/crowdsec#4545: the error path")
+class DescriptorOnFailure(BlueGreenAdapter):
+    name = "descriptor-on-failure"
+    host_class = DescriptorOnFailureHost
+
+    async def close(self) -> None:
+        for descriptor in self.host.open:  # type: ignore[attr-defined]
+            os.close(descriptor)
+        await super().close()
