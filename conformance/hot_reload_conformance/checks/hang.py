@@ -1,0 +1,73 @@
+"""Hooks that wait: a ``Hold`` until the check lets it go, a ``Hang`` for good."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from hot_reload_conformance import probe
+
+
+def hang(
+    at: probe.Probe,
+    *,
+    swallows: bool = False,
+    undrivable: Callable[[], object] | None = None,
+) -> Hang:
+    """What an action returns that shall not end until the case does, or until it is cancelled.
+
+    With ``swallows`` its own cancellation doesn't end it either. In a hook that runs
+    in a worker thread it blocks that thread. ``undrivable`` is called where the hook
+    is a synchronous one in the event loop's thread, which cannot be shown to hang.
+    """
+    return Hang(at.recording, swallows, undrivable)
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    recording: probe.Recording
+    swallows: bool
+    undrivable: Callable[[], object] | None
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self.recording.released.wait()
+            return
+        while not self.recording.released.is_set():
+            try:
+                yield from asyncio.Event().wait().__await__()
+            except asyncio.CancelledError:
+                if not self.swallows or self.recording.released.is_set():
+                    raise
+            except GeneratorExit:
+                # The probe drives an action in a synchronous hook one step far, then gives up.
+                if self.undrivable is not None:
+                    self.undrivable()
+                raise
+
+
+@dataclass(slots=True)
+class Hold:
+    """An action at which the plugin waits until ``open`` is set; made for one moment.
+
+    Coroutine hooks and handlers only: ``undrivable`` turns true in a synchronous one.
+    """
+
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    undrivable: bool = False
+
+    def __call__(self, _: probe.Probe) -> Hold:
+        return self
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        self.entered.set()
+        try:
+            yield from self.open.wait().__await__()
+        except GeneratorExit:
+            self.undrivable = True
+            raise
