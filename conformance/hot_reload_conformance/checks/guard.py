@@ -1,0 +1,163 @@
+"""GUARD: the last sink stays."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, Reply
+from hot_reload_conformance.case import Case
+from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.fault import Fault
+from hot_reload_conformance.checks.flow import added
+from hot_reload_conformance.checks.stages import stages
+from hot_reload_conformance.probe import PlannedError, Probe
+from hot_reload_conformance.verdict import CannotJudge
+
+LAST = PluginSpec(name="last", sink=True)
+_SEEDS = 12
+
+
+async def receivers(case: Case) -> list[str]:
+    """Emit one event; the sinks that got it."""
+    mark = len(case.recording.deliveries)
+    event = await case.emit("probe")
+    await case.settle()
+    got = [
+        each.plugin
+        for each in case.recording.deliveries[mark:]
+        if (each.producer, each.sequence) == ("probe", event.sequence)
+    ]
+    case.tell("emit", seen=f"reached {', '.join(sorted(got)) or 'no sink'}")
+    return sorted(got)
+
+
+def ways(adapter: type[HostAdapter]) -> list[Variant]:
+    """Each way in which the last sink could go."""
+    found = [Variant("remove_sink", "remove_sink"), Variant("one of two, then the other", "both")]
+    if Claim.UNLOAD in adapter.claims:
+        found.append(Variant("unload", "unload"))
+    if Claim.ENABLE in adapter.claims:
+        found.append(Variant("disable", "disable"))
+        found.append(Variant("remove_sink, the other is disabled", "disabled"))
+    if Claim.RELOAD in adapter.claims:
+        for each in stages(adapter, kinds=(PlannedError,), hangs=False):
+            found.append(Variant(f"failed reload: {each.name}", each.value))
+    return found
+
+
+@check("HR-GUARD-01", variants=ways)
+async def last_sink_stays(case: Case, way: str | Fault) -> None:
+    spec = LAST.at("v1", state=Claim.STATE in case.claims)
+    await added(case, spec)
+    if isinstance(way, Fault):
+        await _ready(case)
+        await way.strike(case, spec.at("v2"))
+        case.expect(
+            await receivers(case) == ["last"],
+            f"a reload of the last sink that failed at {way.stage} took it away: "
+            "events reach no sink",
+            expected=["last"],
+            seen="no sink",
+        )
+        return
+    if way in ("both", "disabled"):
+        await added(case, PluginSpec(name="other", sink=True))
+        await _ready(case)
+        reply = await (case.remove_sink if way == "both" else case.disable)("other")
+        if not reply.ok:
+            raise CannotJudge(f"one of two sinks could not go: {reply.everything or 'no word'}")
+        way = "remove_sink"
+    await _ready(case)
+    reply = await getattr(case, way)("last")
+    case.expect(
+        await receivers(case) == ["last"],
+        f"{way} took the last sink away: events reach no sink",
+        expected="a refusal",
+        seen=f"{reply}",
+    )
+    case.expect(
+        not reply.ok and bool(reply.everything),
+        f"{way} of the last sink was refused, but its caller was not told so"
+        if reply.ok
+        else f"{way} of the last sink was refused without a word why",
+        expected="a refusal that says why",
+        seen=f"{reply}",
+    )
+
+
+@dataclass(frozen=True)
+class Race:
+    """Removals begun together, in an order of their own, each held up in its own hooks."""
+
+    sinks: int
+    seed: int
+
+
+def races(_: type[HostAdapter]) -> Sequence[Variant]:
+    return [
+        Variant(f"{sinks} sinks, seed {seed}", Race(sinks, seed))
+        for sinks in (2, 3)
+        for seed in range(_SEEDS)
+    ]
+
+
+@check("HR-GUARD-02", variants=races)
+async def last_sink_race(case: Case, race: Race) -> None:
+    dice = random.Random(race.seed if case.budget.seed is None else case.budget.seed + race.seed)
+    names = [f"s{number}" for number in range(race.sinks)]
+    for name in names:
+        await added(case, PluginSpec(name=name, sink=True))
+    await _ready(case)
+    dice.shuffle(names)
+    for name in names:
+        for hook in ("flush", "stop"):
+            case.recording.plan(hook, _turns(dice.randrange(4)), plugin=name)
+    tasks: list[asyncio.Future[Reply]] = []
+    for name in names:
+        operation = case.remove_sink
+        if dice.random() < 0.3 and Claim.UNLOAD in case.claims:
+            operation = case.unload
+        elif dice.random() < 0.3 and Claim.ENABLE in case.claims:
+            operation = case.disable
+        tasks.append(asyncio.ensure_future(operation(name)))
+        for _ in range(dice.randrange(4)):
+            await asyncio.sleep(0)
+    await asyncio.wait(tasks)
+    case.recording.unplanned()
+    for task in tasks:
+        task.result()
+    left = await receivers(case)
+    case.expect(
+        bool(left),
+        f"{race.sinks} sinks were removed at the same time, and none is left: events reach no sink",
+        expected="at least one sink",
+        seen="no sink",
+    )
+
+
+def _turns(number: int) -> Any:
+    """Hold a hook up for some turns of the loop, where hooks can wait."""
+
+    def action(at: Probe) -> Any:
+        return _wait(number) if at.recording.asynchronous else None
+
+    return action
+
+
+async def _wait(turns: int) -> None:
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+async def _ready(case: Case) -> None:
+    """Events do reach a sink before anything is done to it.
+
+    Raises:
+        CannotJudge: they don't; nothing could be seen.
+    """
+    if not await receivers(case):
+        raise CannotJudge("emit() reached no sink before anything was done to one")

@@ -1,0 +1,295 @@
+"""STATE: what a host owes to the state that a plugin carries across a reload."""
+
+from __future__ import annotations
+
+import ast
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hot_reload_conformance import probe
+from hot_reload_conformance.adapter import Event, HostAdapter, PluginSpec
+from hot_reload_conformance.case import Case
+from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.roll import restored_as_itself
+from hot_reload_conformance.checks.sample_states import (
+    STATES,
+    States,
+    difference,
+    random_states,
+    same,
+)
+from hot_reload_conformance.probe import Probe
+from hot_reload_conformance.verdict import CannotJudge, NotClaimed
+
+STATEFUL = PluginSpec(state=True)
+
+
+def states(_: type[HostAdapter]) -> Sequence[Variant]:
+    return [*STATES, *(Variant(f"random {number}", number) for number in range(6))]
+
+
+@check("HR-STATE-01", variants=states)
+async def round_trip(case: Case, given: States | int) -> None:
+    if isinstance(given, int):
+        given = random_states((case.budget.seed or 0) * 1000 + given)
+    await case.loaded(STATEFUL)
+    for number, value in enumerate(given.values, start=2):
+        await case.replies(Event("put", value))
+        before = await case.replies(Event("get"))
+        if before != [repr(value)]:
+            raise CannotJudge(f"the plugin was given the state {value!r:.80}, but has {before}")
+        case.write(STATEFUL.at(f"v{number}"))
+        reply = await case.reload(STATEFUL.ref)
+        case.expect(
+            reply.ok or not given.must,
+            f"plain data in the state makes a reload fail: {value!r:.200}",
+            expected="reloaded",
+            seen=reply.everything or "refused",
+        )
+        after = await case.replies(Event("get"), tell=False)
+        case.tell("call get", expected=repr(value)[:200], seen=str(after)[:200])
+        who = "the new generation" if reply.ok else "after a reload that was refused the old one"
+        case.expect(
+            len(after) == 1 and same(after[0], value),
+            f"{who} does not have the state that the old one gave: {difference(after, value)}",
+            expected=repr(value)[:300],
+            seen=(after[0] if after else "no answer")[:300],
+        )
+
+
+def _old_clears(at: Probe) -> None:
+    at.state["items"].clear()
+    at.state["deep"]["list"].append("from the old one")
+    at.state.clear()
+
+
+def _new_spoils(at: Probe) -> None:
+    if "items" not in at.state:
+        raise probe.PlannedError("no state was given: there is nothing to share")
+    at.state["items"].append("from the new one")
+    at.state["deep"]["list"].clear()
+
+
+_SHARED = {"items": [1, 2], "deep": {"list": [{"a": 1}]}}
+
+
+@check(
+    "HR-STATE-03",
+    variants=(
+        Variant("old clears it in stop", "stop"),
+        Variant("old clears it in teardown", "teardown"),
+        Variant("old clears it in flush", "flush"),
+        Variant("new changes it, then fails", "on_reload"),
+        Variant("new changes it in health_check, then fails", "health_check"),
+        Variant("new changes it, the caller's stays", "caller"),
+    ),
+)
+async def no_aliasing(case: Case, where: str) -> None:
+    await case.loaded(STATEFUL)
+    fresh = ast.literal_eval(repr(_SHARED))
+    await case.replies(Event("put", fresh))
+    if where == "caller":
+        await case.reloaded(STATEFUL.at("v2"))
+        fresh["items"].append("from outside")
+        await _expect_state(case, _SHARED, "the new generation shares what the old one held")
+        return
+    if where in ("stop", "teardown", "flush"):
+        case.recording.plan(where, _old_clears, plugin=STATEFUL.name, version="v1")
+        await case.reloaded(STATEFUL.at("v2"))
+        _came(case, where)
+        await _expect_state(
+            case,
+            _SHARED,
+            f"the old generation changed its own state in {where}, and the new one's changed too: "
+            "both hold the same object",
+        )
+        return
+    if where not in case.adapter.stages:
+        raise NotClaimed(f"{where}: not among the adapter's stages")
+
+    def spoil(at: Probe) -> None:
+        _new_spoils(at)
+        raise probe.PlannedError("after it changed its state")
+
+    case.recording.plan(where, spoil, plugin=STATEFUL.name, version="v2")
+    case.write(STATEFUL.at("v2"))
+    await case.reload(STATEFUL.ref)
+    _came(case, where)
+    await _expect_state(
+        case,
+        _SHARED,
+        f"a new generation changed the state it was given and then failed in {where}, and the old "
+        "one's changed too: both hold the same object",
+    )
+
+
+def _came(case: Case, what: str) -> None:
+    if case.recording.pending():
+        raise NotClaimed(f"{what}: this host's reload runs no such hook")
+
+
+async def _expect_state(case: Case, value: object, message: str) -> None:
+    seen = await case.replies(Event("get"))
+    case.expect(
+        len(seen) == 1 and same(seen[0], value),
+        message,
+        expected=repr(value),
+        seen=seen[0] if seen else "no answer",
+    )
+
+
+def _halfway(at: Probe) -> None:
+    at.state = {"count": "half"}
+    raise probe.PlannedError("half of the state is restored")
+
+
+_RESTORES: tuple[Variant, ...] = (
+    Variant("an exception", probe.raising(probe.PlannedError)),
+    Variant("halfway", _halfway),
+    Variant("SystemExit", probe.raising(probe.PlannedExit)),
+    Variant("CancelledError", probe.raising(probe.PlannedCancel)),
+    Variant("a bare BaseException", probe.raising(probe.PlannedBase)),
+)
+
+
+@check("HR-STATE-04", variants=_RESTORES)
+async def restore_failure_rolls_back(case: Case, action: Callable[[Probe], None]) -> None:
+    await case.loaded(STATEFUL)
+    await case.replies(Event("put", {"count": 7}))
+    who = await case.replies(Event("who"))
+    case.recording.plan("set_reload_state", action, plugin=STATEFUL.name, version="v2")
+    case.write(STATEFUL.at("v2"))
+    reply = await case.reload(STATEFUL.ref)
+    if case.recording.pending():
+        raise CannotJudge(f"the new generation was never given its state: {reply.everything}")
+    seen = await case.replies(Event("who"))
+    same = restored_as_itself(case)
+    case.expect(
+        seen == who if same else [each.partition("#")[0] for each in seen] == ["v1"],
+        "the new generation raised as it was given its state, and the old one does not serve as "
+        "before",
+        expected=who,
+        seen=seen,
+    )
+    await _expect_state(case, {"count": 7}, "after a failed restore the old state is another one")
+    case.expect(
+        not reply.ok,
+        "the new generation raised as it was given its state, and the caller was told that the "
+        "reload worked",
+        expected="a failed reload",
+        seen=f"{reply}",
+    )
+    await case.reloaded(STATEFUL.at("v3"))
+    await case.expect_replies(["v3"], "after a failed restore the next good edit does not serve")
+    await _expect_state(case, {"count": 7}, "after a failed restore the next reload lost the state")
+
+
+@check(
+    "HR-STATE-06",
+    variants=(
+        Variant("neither has hooks", (False, False)),
+        Variant("the new one has hooks", (False, True)),
+        Variant("the old one had hooks", (True, False)),
+    ),
+)
+async def no_hooks_no_trouble(case: Case, hooks: tuple[bool, bool]) -> None:
+    old, new = hooks
+    await case.loaded(PluginSpec(state=old))
+    await case.replies(Event("put", {"count": 5}))
+    case.write(PluginSpec(version="v2", state=new))
+    reply = await case.reload(PluginSpec().ref)
+    case.expect(
+        reply.ok,
+        "a plugin without state hooks does not reload on a host that carries state: "
+        f"{reply.everything or 'no word why'}",
+        expected="reloaded",
+        seen="refused",
+    )
+    await case.expect_replies(["v2"], "after a reload without state hooks the new one is not alone")
+    case.expect(
+        reply.state_carried is not None,
+        "the reload does not say whether state was carried: let your adapter's reload() return "
+        "Reply(ok=True, state_carried=...) from what the host tells",
+        expected="state_carried=False",
+        seen=f"{reply}",
+    )
+    case.expect(
+        not (reply.state_carried and hooks == (False, False)),
+        "the reload says that state was carried for a plugin that has no state hooks",
+        expected="state_carried=False",
+        seen=f"{reply}",
+    )
+    seen = await case.replies(Event("get"))
+    case.expect(
+        not (reply.state_carried and seen == ["{}"]),
+        "the reload says that state was carried, and none was",
+        expected="state_carried=False",
+        seen=f"{reply}",
+    )
+
+
+def _cycle() -> Any:
+    turn: dict[str, Any] = {"turn": []}
+    turn["turn"].append(turn)
+    return {"jobs": [{"at": turn}]}
+
+
+_UNCOPYABLE: tuple[Variant, ...] = (
+    Variant("a lock", lambda: {"jobs": [{"done": 1}, {"at": threading.Lock()}]}),
+    Variant("a generator", lambda: {"jobs": [{"at": (n for n in range(3))}]}),
+    Variant("a cycle", _cycle),
+)
+
+
+@check("HR-STATE-07", variants=_UNCOPYABLE)
+async def uncopyable_state(case: Case, make: Callable[[], Any]) -> None:
+    await case.loaded(STATEFUL)
+    value = make()
+    await case.replies(Event("put", value))
+    who = await case.replies(Event("who"))
+    before = await case.replies(Event("get"))
+    case.write(STATEFUL.at("v2"))
+    reply = await case.reload(STATEFUL.ref)
+    after = await case.replies(Event("get"))
+    if reply.ok:
+        case.expect(
+            make is _cycle and after == before,
+            "state that cannot be carried was carried or dropped, and the reload counts as good",
+            expected="a failed reload, or for a cycle an equal state",
+            seen=after,
+        )
+        return
+    case.expect(
+        all(key in reply.everything for key in ("jobs", "at")),
+        "the reload failed on state that cannot be carried, but its message does not name the "
+        "path to the value",
+        expected="the keys 'jobs' and 'at'",
+        seen=reply.everything,
+    )
+    case.expect(
+        await case.replies(Event("who")) == who and after == before,
+        "the reload failed on state that cannot be carried, and the old generation does not "
+        "serve as before",
+        expected=who,
+        seen=after,
+    )
+
+
+@check("HR-STATE-08")
+async def only_what_was_given(case: Case, _: Any) -> None:
+    await case.loaded(STATEFUL)
+    await case.replies(Event("put", {"count": 3}))
+    who = await case.replies(Event("who"))
+    await case.reloaded(STATEFUL.at("v2"))
+    await case.expect_replies(
+        ["v2"], "restoring the state brought the old version back: more was copied than was given"
+    )
+    seen = await case.replies(Event("who"))
+    case.expect(
+        len(seen) == 1 and seen[0].startswith("v2#") and seen != who,
+        "restoring the state put the old instance's own attributes over the new one's",
+        expected="a new instance of v2",
+        seen=seen,
+    )
+    await _expect_state(case, {"count": 3}, "the new generation does not have the state given")
