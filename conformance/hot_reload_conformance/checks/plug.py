@@ -1,0 +1,277 @@
+"""PLUG 01 to 05: what a plugin owes as it is imported, described, cycled and stopped."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import importlib
+import io
+import re
+import threading
+from typing import Any
+
+from hot_reload import hooks
+from hot_reload.errors import PluginFault
+from hot_reload.outcome import Swapped
+from hot_reload.source.snapshot import take_snapshot
+from hot_reload_conformance.bare_plugin import BarePlugin, is_healthy
+from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.containment import still_running
+from hot_reload_conformance.hook_run import HookRun, run_hook
+from hot_reload_conformance.import_audit import audited
+from hot_reload_conformance.plugin_case import PluginCase
+from hot_reload_conformance.plugin_words import hook_place, outcome_of, told
+from hot_reload_conformance.verdict import CannotJudge
+from hot_reload_fixtures import Census, Difference, runner_noise
+
+_OTHERS_PARTS = ("module in sys.modules", "logger")
+"""What an import may add to by importing others; its own modules go with it."""
+
+_FINDER = "hot_reload.source.namespace._Finder"
+
+
+def _noise(part: str, label: str) -> bool:
+    return runner_noise(part, label) or part in _OTHERS_PARTS or label.startswith(_FINDER)
+
+
+@check("HR-PLUG-01")
+async def import_is_pure(case: PluginCase, _: Any) -> None:
+    try:
+        bare = BarePlugin(take_snapshot(case.path, case.files), case.config)
+        bare.namespace.compile_all()
+    except PluginFault as fault:
+        raise CannotJudge(f"the plugin cannot be read: {fault} (see HR-PLUG-03)") from None
+    _import_what_it_imports(bare)
+    printed = io.StringIO()
+    before = Census.take()
+    raised: BaseException | None = None
+    with (
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        audited(bare.sources) as audit,
+    ):
+        try:
+            bare.execute()
+        except BaseException as error:
+            raised = error
+    growth = Census.growth(before, Census.take(), ignoring=_noise)
+    bare.release()
+    case.tell("import the module", seen=growth.describe())
+    if printed.getvalue():
+        audit.seen.append(f"prints {printed.getvalue().strip()!r:.60}")
+    changes = [*audit.seen]
+    changes += [each.describe() for each in growth.differences if not _told_already(each, changes)]
+    case.expect(
+        not changes,
+        f"importing {case.subject.name} changes the process: {'; '.join(changes)}. It happens at "
+        "every reload, also of a version that never gets to run. Move it to start(), and undo it "
+        "in stop()",
+        expected="nothing but definitions at the top of the module",
+        seen=growth.describe() if growth.differences else "; ".join(changes),
+    )
+    if raised is not None:
+        raise CannotJudge(
+            f"the module raises as it is imported: {type(raised).__name__}: {raised} "
+            "(see HR-PLUG-03)"
+        )
+
+
+def _told_already(difference: Difference, sentences: list[str]) -> bool:
+    words = {
+        "environment variable": "environment variable",
+        "process setting: working directory": "working directory",
+        "thread": "starts a thread",
+    }
+    said = words.get(difference.part)
+    return said is not None and any(said in sentence for sentence in sentences)
+
+
+def _import_what_it_imports(bare: BarePlugin) -> None:
+    """Import the plugin's dependencies first: what their first import does is not its doing."""
+    for file in bare.snapshot.files.values():
+        for name in _absolute_imports(ast.parse(file.data)):
+            if name.partition(".")[0] != bare.snapshot.top:
+                # What is missing or broken shows when the plugin itself imports it.
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
+
+
+def _absolute_imports(tree: ast.Module) -> list[str]:
+    found: list[str] = []
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            found += [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.append(node.module)
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            waiting.extend(ast.iter_child_nodes(node))
+    return found
+
+
+@check("HR-PLUG-02")
+async def metadata(case: PluginCase, _: Any) -> None:
+    try:
+        bare = await BarePlugin.build(case.path, case.files, case.config)
+    except PluginFault as fault:
+        hint = f". {fault.hint[0].upper()}{fault.hint[1:]}" if fault.hint else ""
+        line = f":{fault.line}" if fault.line else ""
+        case.fail(
+            f"{fault} ({fault.file or case.main_file}{line}){hint}",
+            expected="name, version, dependencies and roles that a host can read",
+            seen=type(fault).__name__,
+        )
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError):
+            raise
+        raise CannotJudge(
+            f"the plugin cannot be made: {type(error).__name__}: {error} (see HR-PLUG-03)"
+        ) from None
+    case.tell("read the metadata", seen=str(bare.manifest))
+    bare.release()
+
+
+@check("HR-PLUG-03", deadline_seconds=15)
+async def cycle(case: PluginCase, _: Any) -> None:
+    async with case.engine() as engine:
+
+        async def once() -> None:
+            name = await case.loaded(engine, judged=True)
+            await case.exercised(engine.plugin(name))
+            for _ in range(2):
+                outcome = await case.upgraded(engine, name)
+                case.expect(
+                    outcome.success,
+                    f"the plugin does not survive a reload to the same code: {told(outcome)}",
+                    expected="swapped",
+                    seen=type(outcome).__name__,
+                )
+                _no_mishaps(case, outcome, "reload")
+            gone = await engine.unload(name)
+            case.tell("unload", seen=gone.describe())
+            case.expect(gone.success, f"the plugin does not unload: {gone.describe()}")
+            _no_mishaps(case, gone, "unload")
+
+        await once()  # what a first use loads once and for all is no growth
+        before, threads = Census.take(), set(threading.enumerate())
+        for _ in range(case.budget.repeats):
+            await once()
+        still_running(set(threading.enumerate()) - threads)
+        growth = Census.growth(before, Census.take(), ignoring=_noise)
+    grown = "; ".join(_summed(each) for each in growth.grown)
+    cycles = f"{case.budget.repeats} cycles"
+    case.tell(f"{cycles} of load, reload, reload, unload", seen=grown or "no growth")
+    case.expect(
+        not grown,
+        f"each load, reload and unload leaves something behind: after {cycles} there are "
+        f"{grown}. Whatever start() opens or begins, stop() has to close and end",
+        expected="no growth",
+        seen=grown,
+    )
+
+
+def _summed(difference: Difference) -> str:
+    """Many of one kind in a few words: twelve descriptors differ in their numbers only."""
+    labels = difference.added or difference.changed
+    kinds = list(dict.fromkeys(re.sub(r"^\d+ -> ", "", label) for label in labels))
+    more = "changed" if difference.changed else "more"
+    return f"{len(labels)} {more} of the kind {difference.part!r} ({', '.join(kinds[:3])})"
+
+
+def _no_mishaps(case: PluginCase, outcome: Any, what: str) -> None:
+    words = "; ".join(str(each) for each in outcome.warnings)
+    case.expect(
+        not words,
+        f"the {what} succeeded, but the old generation's shutdown failed: {words}. What stop() "
+        "did not get to, stays behind",
+        expected="flush, stop and teardown that end without an exception",
+        seen=words,
+    )
+
+
+@check("HR-PLUG-04", deadline_seconds=15)
+async def two_generations_coexist(case: PluginCase, _: Any) -> None:
+    async with case.engine() as engine:
+        name = await case.loaded(engine)
+        await case.exercised(engine.plugin(name))
+        outcome = await case.upgraded(engine, name)
+        case.expect(
+            isinstance(outcome, Swapped),
+            f"a second generation cannot live beside the running one: {told(outcome)}. If the "
+            "plugin needs a resource that only one can hold (a port, a lock file), declare "
+            'swap_policy = "stop-first"; otherwise acquire it so that two can, or in a hook '
+            "that runs after the swap",
+            expected="the new generation started while the old one ran",
+            seen=outcome.describe(),
+        )
+        # The old one has been stopped by now: did that take anything from the new one?
+        await case.exercised(engine.plugin(name))
+        await _healthy(case, engine.plugin(name), "after the old generation was stopped")
+
+
+async def _healthy(case: PluginCase, plugin: Any, when: str) -> None:
+    answer = await health_of(case, plugin)
+    case.expect(
+        answer is None,
+        f"{when}, the running plugin's health_check() says {answer}: the other generation's "
+        "stop() took away what this one uses. Give each generation its own, or count who uses it",
+        expected="a healthy plugin",
+        seen=answer or "",
+    )
+
+
+async def health_of(case: PluginCase, plugin: Any) -> str | None:
+    """What an unhealthy plugin says of itself; None: it is healthy, or has no such hook."""
+    method = hooks.bind(plugin).get(hooks.HEALTH_CHECK)
+    if method is None:
+        return None
+    run = await run_hook("health_check()", method, deadline_seconds=2)
+    case.tell("health_check()", seen=repr(run.error or run.value))
+    if run.error is not None:
+        return f"{type(run.error).__name__}: {run.error}"
+    return None if run.ended and is_healthy(run.value) else repr(run.value)
+
+
+_STOPS = (
+    Variant("twice", "twice"),
+    Variant("before-start", "before-start"),
+    Variant("after-cancelled-start", "after-cancelled-start"),
+)
+
+
+@check("HR-PLUG-05", variants=_STOPS)
+async def stop_is_idempotent(case: PluginCase, value: Any) -> None:
+    bare = await case.build()
+    try:
+        if not bare.hooks.has(hooks.STOP):
+            case.tell("look for stop", seen="the plugin has none, which cannot do harm")
+            return
+        if value == "twice":
+            await case.started(bare)
+            _stopped(case, bare, await bare.run(hooks.STOP), "stopped")
+            _stopped(case, bare, await bare.run(hooks.STOP), "stopped a second time")
+        elif value == "before-start":
+            _stopped(case, bare, await bare.run(hooks.STOP), "stopped before it was started")
+        else:
+            await bare.run(hooks.SETUP)
+            started = await bare.run(hooks.START, cancel_at=1)
+            case.tell("start(), cancelled where it first waits", seen=outcome_of(started, bare))
+            _stopped(case, bare, await bare.run(hooks.STOP), "stopped after a cancelled start")
+    finally:
+        await bare.shut_down()
+        bare.release()
+
+
+def _stopped(case: PluginCase, bare: BarePlugin, run: HookRun, when: str) -> None:
+    case.tell(f"{run.name}, {when}", seen=outcome_of(run, bare))
+    case.expect(
+        run.ended and run.error is None,
+        f"when the plugin is {when}, {run.name} {outcome_of(run, bare)} "
+        f"(defined at {hook_place(bare, hooks.STOP)}). A host may call it more than once, and "
+        "for a generation that never got to start. Release only what is there: "
+        "`resource, self.resource = self.resource, None`, then `if resource is not None: ...`",
+        expected="no harm",
+        seen=outcome_of(run, bare),
+    )

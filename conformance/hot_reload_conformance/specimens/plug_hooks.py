@@ -1,0 +1,279 @@
+"""Wrong plugins, one bug each, as text: in their hooks."""
+
+from __future__ import annotations
+
+from hot_reload_conformance.specimens.plugin_specimen import specimen
+
+# HR-PLUG-05, stop-is-idempotent
+
+specimen(
+    "stop-twice-raises",
+    "HR-PLUG-05",
+    """
+    class Service:
+        version = "1.0"
+
+        def __init__(self):
+            self.connections = {}
+
+        def start(self):
+            self.connections["main"] = object()
+
+        def handle(self, request):
+            return "yes"
+
+        def stop(self):
+            del self.connections["main"]
+    """,
+    says="stop() raised KeyError: 'main'",
+    bug="a host stops a half-started generation, and once more when it closes",
+)
+
+# HR-PLUG-06, half-start-released
+
+specimen(
+    "half-start-holds",
+    "HR-PLUG-06",
+    """
+    import asyncio
+    import os
+
+    class Service:
+        version = "1.0"
+        started = False
+
+        async def start(self):
+            self.log = os.open("/dev/null", os.O_WRONLY)
+            await asyncio.sleep(0)
+            self.started = True
+
+        def handle(self, request):
+            os.write(self.log, b"asked")
+
+        async def stop(self):
+            if self.started:
+                os.close(self.log)
+                self.started = False
+    """,
+    says="start() was cancelled while it waited at half_start_holds.py:10, stop() was called",
+    bug="one flag at the end of start() for all that it acquires",
+)
+
+# HR-PLUG-10, bounded-hooks
+
+specimen(
+    "blocks-loop-in-start",
+    "HR-PLUG-10",
+    """
+    import time
+
+    class Service:
+        version = "1.0"
+
+        async def start(self):
+            time.sleep(0.25)
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="start() blocks the event loop for",
+    bug="time.sleep, or a driver that is not asynchronous, in an async hook",
+)
+specimen(
+    "start-never-ends",
+    "HR-PLUG-10",
+    """
+    import asyncio
+
+    class Service:
+        version = "1.0"
+
+        async def start(self):
+            while True:
+                await asyncio.sleep(3600)
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="start() was still running after 2 s, waiting at start_never_ends.py:8",
+    bug="a main loop in start instead of in a task",
+)
+specimen(
+    "ignores-cancellation",
+    "HR-PLUG-10",
+    """
+    import asyncio
+
+    class Service:
+        version = "1.0"
+
+        async def start(self):
+            while True:
+                try:
+                    await asyncio.sleep(0)
+                    break
+                except asyncio.CancelledError:
+                    await asyncio.sleep(3600)
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="it swallows its cancellation",
+    bug="a retry loop around a connection that catches BaseException",
+)
+specimen(
+    "cancelled-start-returns",
+    "HR-PLUG-10",
+    """
+    import asyncio
+
+    class Service:
+        version = "1.0"
+
+        async def start(self):
+            try:
+                await asyncio.sleep(0.001)
+            except BaseException:
+                self.ready = False
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="returned as if it had started",
+    bug="a bare except around an await",
+)
+
+# HR-PLUG-13, silent-after-stop
+
+specimen(
+    "leaks-task",
+    "HR-PLUG-13",
+    """
+    import asyncio
+
+    class Service:
+        version = "1.0"
+
+        async def start(self):
+            self.task = asyncio.create_task(self.poll(), name="poll")
+
+        async def poll(self):
+            while True:
+                await asyncio.sleep(60)
+
+        def handle(self, request):
+            return "yes"
+
+        async def stop(self):
+            self.task = None
+    """,
+    says="the task 'poll' (Service.poll, made at leaks_task.py:7) still runs",
+    bug="Maoer233/astrbot_plugin_steam_status_monitor#53: two pollers after a reload",
+)
+specimen(
+    "leaks-thread",
+    "HR-PLUG-13",
+    """
+    import threading
+
+    class Service:
+        version = "1.0"
+
+        def start(self):
+            self.wake = threading.Event()
+            self.thread = threading.Thread(target=self.poll, name="poll", daemon=True)
+            self.thread.start()
+
+        def poll(self):
+            self.wake.wait(20)
+
+        def handle(self, request):
+            return "yes"
+
+        def stop(self):
+            self.thread = None
+    """,
+    says="the thread 'poll' (now at leaks_thread.py:12) still runs",
+    bug="Fexty12573/SharpPluginLoader#29: threads of old generations pile up",
+)
+specimen(
+    "timer-after-stop",
+    "HR-PLUG-13",
+    """
+    import asyncio
+
+    class Service:
+        version = "1.0"
+
+        async def start(self):
+            self.beat()
+
+        def beat(self):
+            asyncio.get_running_loop().call_later(30, self.beat)
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="a timer is still armed that was set at timer_after_stop.py:10",
+    bug="sopel-irc/sopel#831: jobs of the old generation go on",
+)
+specimen(
+    "handler-after-stop",
+    "HR-PLUG-13",
+    """
+    import logging
+
+    class Counting(logging.Handler):
+        def emit(self, record):
+            pass
+
+    class Service:
+        version = "1.0"
+
+        def start(self):
+            logging.getLogger("specimen").addHandler(Counting())
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="1 more logging handler: Counting on 'specimen'",
+    bug="every reload doubles what the handler does",
+)
+
+# HR-PLUG-17, health-tells-truth
+
+specimen(
+    "health-says-yes",
+    "HR-PLUG-17",
+    """
+    class Service:
+        version = "1.0"
+
+        def handle(self, request):
+            return "yes"
+
+        def health_check(self):
+            return True
+    """,
+    says="answers True before start() and while it runs",
+    bug="gobha-me/anvil#22: healthy when the plugin had failed",
+)
+specimen(
+    "health-raises-before-start",
+    "HR-PLUG-17",
+    """
+    class Service:
+        version = "1.0"
+
+        def start(self):
+            self.ready = True
+
+        def handle(self, request):
+            return "yes"
+
+        def health_check(self):
+            return self.ready
+    """,
+    says="health_check() before start() raised AttributeError",
+    bug="grafana/agent#1009: what asks early gets an exception",
+)

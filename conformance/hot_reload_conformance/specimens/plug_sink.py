@@ -1,0 +1,281 @@
+"""Wrong plugins, one bug each, as text: in what a sink delivers, and what nobody should see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hot_reload_conformance.specimens.plugin_specimen import specimen
+from hot_reload_conformance.subject import PluginSubject
+
+
+async def _delivered(plugin: Any) -> Sequence[Any]:
+    return list(plugin.delivered)
+
+
+# HR-PLUG-11 and 12: sinks
+
+specimen(
+    "flush-drops-batch",
+    "HR-PLUG-11",
+    """
+    class Sink:
+        version = "1.0"
+
+        def __init__(self):
+            self.batch, self.delivered = [], []
+
+        def write(self, event):
+            self.batch.append(event)
+            if len(self.batch) == 10:
+                self.delivered += self.batch
+                self.batch = []
+
+        def flush(self):
+            self.batch = []
+    """,
+    says="1 of 1 events are missing after flush() returned",
+    bug="the unfinished batch is thrown away with every reload",
+    subject=PluginSubject(observe=_delivered),
+)
+specimen(
+    "buffers-without-flush",
+    "HR-PLUG-11",
+    """
+    class Sink:
+        version = "1.0"
+
+        def __init__(self):
+            self.batch, self.delivered = [], []
+
+        def write(self, event):
+            self.batch.append(event)
+            if len(self.batch) == 2:
+                self.delivered += self.batch
+                self.batch = []
+    """,
+    says="buffers needs a flush(self)",
+    bug="the last events before a reload are gone",
+    subject=PluginSubject(observe=_delivered),
+)
+specimen(
+    "flush-leaves-task",
+    "HR-PLUG-11",
+    """
+    import asyncio
+
+    class Sink:
+        version = "1.0"
+
+        def __init__(self):
+            self.batch, self.delivered = [], []
+
+        def write(self, event):
+            self.batch.append(event)
+
+        async def flush(self):
+            self.writing = asyncio.create_task(self.write_out())
+
+        async def write_out(self):
+            await asyncio.sleep(30)
+            self.delivered += self.batch
+            self.batch = []
+    """,
+    says="are missing after flush() returned",
+    bug="fire and forget: flush returns before anything is written",
+    subject=PluginSubject(observe=_delivered),
+)
+specimen(
+    "delivers-state-twice",
+    "HR-PLUG-12",
+    """
+    import json
+    import os
+
+    class Sink:
+        version = "1.0"
+
+        def __init__(self, config):
+            self.path, self.batch = config["path"], []
+
+        def write(self, event):
+            self.batch.append(event)
+
+        def get_reload_state(self):
+            return {"batch": list(self.batch)}
+
+        def set_reload_state(self, state):
+            self.batch = list(state["batch"])
+
+        def flush(self):
+            with open(self.path, "a") as file:
+                file.writelines(json.dumps(event) + "\\n" for event in self.batch)
+            self.batch = []
+
+        @property
+        def delivered(self):
+            if not os.path.exists(self.path):
+                return []
+            with open(self.path) as file:
+                return [json.loads(line) for line in file]
+    """,
+    says="events were delivered more than once after 3 reloads under traffic",
+    bug="the batch goes to the next generation by the state, and to the file by the old flush",
+    subject=PluginSubject(
+        config=lambda folder: {"path": str(folder / "events")}, observe=_delivered
+    ),
+)
+
+specimen(
+    "flush-raises",
+    "HR-PLUG-11",
+    """
+    class Sink:
+        version = "1.0"
+
+        def __init__(self):
+            self.delivered = []
+
+        def write(self, event):
+            self.delivered.append(event)
+
+        def flush(self):
+            self.file.flush()
+    """,
+    says="'Sink' object has no attribute 'file' at flush_raises.py:11, with 1 events written",
+    bug="a flush that was never called before the first reload",
+    subject=PluginSubject(observe=_delivered),
+)
+specimen(
+    "write-raises",
+    "HR-PLUG-11",
+    """
+    class Sink:
+        version = "1.0"
+
+        def __init__(self):
+            self.delivered = []
+
+        def write(self, event):
+            self.delivered.append(event["text"])
+    """,
+    says="If the sink does not take such events, give its own as `events`",
+    bug="a sink for events of one shape, judged with others",
+    subject=PluginSubject(observe=_delivered),
+)
+specimen(
+    "refuses-while-busy",
+    "HR-PLUG-12",
+    """
+    class Sink:
+        version = "1.0"
+
+        def __init__(self):
+            self.batch, self.delivered = [], []
+
+        def write(self, event):
+            self.batch.append(event)
+
+        def get_reload_state(self):
+            if self.batch:
+                raise RuntimeError("busy, try again later")
+            return {"delivered": list(self.delivered)}
+
+        def set_reload_state(self, state):
+            self.delivered = list(state["delivered"])
+
+        def flush(self):
+            self.delivered += self.batch
+            self.batch = []
+    """,
+    says="with events written, the plugin does not reload: get_reload_state",
+    bug="under steady traffic the reload never succeeds",
+    subject=PluginSubject(observe=_delivered),
+)
+specimen(
+    "flushes-late",
+    "HR-PLUG-12",
+    """
+    import json
+    import os
+
+    class Sink:
+        version = "1.0"
+
+        def __init__(self, config):
+            self.path, self.batch = config["path"], []
+
+        def write(self, event):
+            self.batch.append(event)
+            if len(self.batch) == 2:
+                self.flush()
+
+        def flush(self):
+            with open(self.path, "a") as file:
+                file.writelines(json.dumps(event) + "\\n" for event in self.batch)
+            self.batch = []
+
+        @property
+        def delivered(self):
+            with open(self.path) as file:
+                return [json.loads(line) for line in file]
+    """,
+    says="not in the order in which they were written",
+    bug="the old generation's batch is written after the new one's first",
+    subject=PluginSubject(
+        config=lambda folder: {"path": str(folder / "events")}, observe=_delivered
+    ),
+)
+
+# HR-PLUG-18, no-secrets
+
+_SECRET = PluginSubject(config={"token": "s3cr3t-token"}, secrets=["s3cr3t-token"])
+specimen(
+    "secret-in-repr",
+    "HR-PLUG-18",
+    """
+    from dataclasses import dataclass
+
+    def create(config):
+        return Client("1.0", config["token"])
+
+    @dataclass
+    class Client:
+        version: str
+        token: str
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="stands in its repr() and in its str()",
+    bug="a dataclass shows every field of its own accord",
+    subject=_SECRET,
+)
+specimen(
+    "secret-in-log",
+    "HR-PLUG-18",
+    """
+    import logging
+
+    class Client:
+        version = "1.0"
+
+        def __init__(self, config):
+            self.config = config
+
+        def start(self):
+            logging.getLogger("specimen.client").warning("starting with %s", self.config)
+
+        def handle(self, request):
+            return "yes"
+
+        def get_reload_state(self):
+            return {"token": self.config["token"]}
+
+        def set_reload_state(self, state):
+            self.config["token"] = state["token"]
+    """,
+    says="stands in its state and in what it logs and prints",
+    bug="the whole config is logged, to see what was read",
+    subject=_SECRET,
+)
