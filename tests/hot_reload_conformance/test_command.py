@@ -1,0 +1,102 @@
+"""The console command, in this process; and the documents that it writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hot_reload_conformance.command import main
+from hot_reload_conformance.contract.clauses import CONTRACT
+from hot_reload_conformance.contract.document import contract_markdown
+
+CONTRACT_DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "contract.md"
+HOST = """
+from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
+class CommandHost(BlueGreenAdapter):
+    name = "mine"
+    breaks = {breaks}
+hot_reload_host = CommandHost
+"""
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_contract: None) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def test_a_host_that_keeps_the_contract_ends_with_0(root: Path) -> None:
+    (root / "good_host.py").write_text(HOST.format(breaks="()"))
+    result = _run("conformance", "good_host.py", "--json", "out/report.json")
+    assert result.exit_code == 0, result.output
+    assert "reload contract 1.0, profile quick" in result.output
+    assert "mine (host): 3 of 112 MUST run, 3 passed" in result.output
+    assert json.loads((root / "out/report.json").read_text())["ok"] is True
+
+
+def test_a_host_that_breaks_it_ends_with_1_and_a_story(root: Path) -> None:
+    (root / "bad_host.py").write_text(HOST.format(breaks="('HR-ROLL-01',)"))
+    for subject in ("bad_host.py", "bad_host:CommandHost"):
+        result = _run("conformance", subject, "--profile", "ci")
+        assert result.exit_code == 1
+        assert "E   the toy breaks HR-ROLL-01" in result.output
+        assert "profile ci" in result.output
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        ("gone.py", "there is no file or folder"),
+        ("no_module_3:Host", "no_module_3 cannot be imported"),
+        (".", "no plugin and no host found"),
+    ],
+)
+def test_what_is_no_subject_is_a_usage_error(root: Path, subject: str, said: str) -> None:
+    result = _run("conformance", subject)
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_a_wrong_table_is_a_usage_error(root: Path) -> None:
+    (root / "pyproject.toml").write_text("[tool.hot-reload]\nplugin = 3\n")
+    result = _run("conformance")
+    assert result.exit_code == 2
+    assert "Did you mean 'plugins'?" in result.output
+
+
+def test_explain_takes_codes_and_slugs_in_any_case() -> None:
+    by_code, by_slug = _run("explain", "hr-roll-01"), _run("explain", "old-keeps-serving")
+    assert by_code.exit_code == 0
+    assert by_code.output == by_slug.output
+    for text in ("HR-ROLL-01", "MUST", "For every stage", "hosts that claim reload"):
+        assert text in by_code.output
+    unknown = _run("explain", "HR-ROL-01")
+    assert unknown.exit_code == 2
+    assert "Did you mean 'HR-ROLL-01'?" in unknown.output
+
+
+def test_contract_lists_every_clause() -> None:
+    output = _run("contract").output
+    assert [line.split()[0] for line in output.splitlines()] == list(CONTRACT)
+
+
+def test_the_document_is_up_to_date() -> None:
+    """Write it anew by ``hot-reload contract --markdown > docs/reference/contract.md``."""
+    assert _run("contract", "--markdown").output == contract_markdown()
+    assert CONTRACT_DOCUMENT.read_text(encoding="utf-8") == contract_markdown()
+
+
+def test_the_document_has_every_clause_with_its_whole_text() -> None:
+    text = contract_markdown()
+    for clause in CONTRACT.values():
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| {clause.code} ")]
+        assert clause.slug in row
+        assert clause.text.replace("|", "\\|") in row

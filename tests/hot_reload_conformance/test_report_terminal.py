@@ -1,0 +1,211 @@
+"""The section on the terminal: fits its width, leaves nothing out, says what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import hot_reload_conformance.report.story as story_module
+from hot_reload_conformance.contract.clauses import CONTRACT
+from hot_reload_conformance.report.markup import plain, width_of
+from hot_reload_conformance.report.story import headline, story
+from hot_reload_conformance.report.summary import Report, SubjectReport
+from hot_reload_conformance.report.terminal import report_lines, title
+from hot_reload_conformance.report.timeline import timeline
+from hot_reload_conformance.source import SourceKind
+from hot_reload_conformance.verdict import CheckResult, Finding, Step, Verdict
+
+REASON = "not claimed: watch. Add it to the adapter's claims to have it checked."
+
+
+def _result(
+    code: str, verdict: Verdict, subject: str = "toy", reason: str = "", **rest: object
+) -> CheckResult:
+    clause = CONTRACT[code]
+    return CheckResult(
+        code=code,
+        check=clause.slug,
+        subject=subject,
+        verdict=verdict,
+        reason=reason,
+        **rest,  # type: ignore[arg-type]
+    )
+
+
+def _report(*subjects: SubjectReport, notes: tuple[str, ...] = ()) -> Report:
+    codes = frozenset(each.code for subject in subjects for each in subject.results)
+    return Report(budget="quick", subjects=subjects, checked=codes, notes=notes)
+
+
+EVERY_VERDICT = (
+    _result("HR-LOAD-01", Verdict.PASS),
+    _result("HR-LOAD-02", Verdict.FAIL, reason="left a thread"),
+    _result("HR-LOAD-03", Verdict.EXPECTED_FAIL, reason="see issue 12"),
+    _result("HR-LOAD-04", Verdict.UNKNOWN, reason="nobody knows"),
+    _result("HR-LOAD-05", Verdict.KIT_ERROR, reason="your adapter broke"),
+    _result("HR-WATCH-01", Verdict.NOT_CLAIMED, reason=REASON),
+    _result("HR-WATCH-02", Verdict.NOT_CLAIMED, reason=REASON),
+    _result("HR-FLOW-12", Verdict.FAIL, reason="held up for 3 s"),
+)
+TOY = SubjectReport("toy", SourceKind.HOST, EVERY_VERDICT)
+
+
+def _text(report: Report, width: int = 80, *, unicode: bool = True) -> str:
+    return plain(report_lines(report, width, unicode=unicode))
+
+
+def test_each_verdict_has_a_sign_and_the_legend_explains_it() -> None:
+    text = _text(_report(TOY))
+    assert "  LOAD     ✓  ✗  x  ?  E  ·" in text
+    assert "✓ pass   ✗ fail   ! SHOULD that fails   x expected fail   ? unknown" in text
+    assert "not run: SWAP (13)" in text
+
+
+def test_a_terminal_without_unicode_gets_plain_letters() -> None:
+    text = _text(_report(TOY), unicode=False)
+    assert "  LOAD     +  X  x  ?  E  ." in text
+    assert "✓" not in text
+
+
+def test_what_pytest_does_not_tell_is_told() -> None:
+    text = _text(_report(TOY, notes=("a note",)))
+    for line in (
+        "a note",
+        "toy (host): 4 of 112 MUST run, 1 passed",
+        "  core       not conformant",
+        "  your adapter broke (toy: duplicate-refused)",
+        "  toy: setup-once HR-LOAD-04: nobody knows",
+        "  toy: HR-FLOW-12: held up for 3 s",
+        "  toy: HR-LOAD-03 error-names-cause: see issue 12",
+        "  HR-WATCH-01, HR-WATCH-02: watch. Add it to the adapter's claims",
+    ):
+        assert line in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    others = tuple(_result(each.code, each.verdict, "a-very-long-name") for each in EVERY_VERDICT)
+    long = SubjectReport("a-subject-with-a-name-that-is-long", SourceKind.HOST, others)
+    counter = SubjectReport("counter", SourceKind.PLUGIN, (_result("HR-PLUG-02", Verdict.PASS),))
+    if width < 80:
+        return _fits(_report(TOY), 72)
+    return _fits(_report(TOY, long, counter), width)
+
+
+def _fits(report: Report, width: int) -> None:
+    for each in report_lines(report, width):
+        # The counts of a profile may run over: cutting a number would be worse.
+        if "MUST run" not in plain([each]):
+            assert width_of(each) <= width, plain([each])
+
+
+def test_hosts_share_columns_and_plugins_have_their_own() -> None:
+    other = SubjectReport("other", SourceKind.HOST, (_result("HR-LOAD-01", Verdict.FAIL),))
+    counter = SubjectReport("counter", SourceKind.PLUGIN, (_result("HR-PLUG-02", Verdict.PASS),))
+    lines = _text(_report(TOY, other, counter)).splitlines()
+    load = lines.index("  LOAD")
+    assert lines[load + 1].startswith("    toy       ✓  ✗")
+    assert lines[load + 2].startswith("    other     ✗  ·")
+    assert any(each.startswith("  PLUG") for each in lines)
+
+
+def test_a_run_of_nothing_says_so_in_its_last_line() -> None:
+    last = _text(_report()).splitlines()[-1]
+    assert last.startswith("no check was run to a verdict")
+
+
+def test_the_title_names_contract_and_profile() -> None:
+    assert title(_report()) == "reload contract 1.0, profile quick"
+
+
+# The story of one failure
+
+MOMENTS = (
+    "alpha v1#1 import begin",
+    "alpha v1#1 import end",
+    "alpha v1#2 start begin",
+    "alpha v2#3 import begin",
+    "alpha v2#3 import raise",
+    "alpha v1#2 start end",
+)
+
+
+def _failure(*findings: Finding) -> CheckResult:
+    return _result(
+        "HR-ROLL-01",
+        Verdict.FAIL,
+        reason=findings[0].message,
+        findings=findings,
+        variants=("a", "b", "c"),
+    )
+
+
+def test_the_story_has_sentence_steps_and_timeline() -> None:
+    finding = Finding(
+        message="the old one is gone",
+        variant="a",
+        expected="['v1']",
+        seen="[]",
+        story=(Step("load alpha", seen="ok"), Step("the old one is gone", broken=True)),
+        timeline=MOMENTS,
+    )
+    same = Finding(message="the old one is gone", variant="b")
+    text = plain(story(_failure(finding, same), "x.py::hot-reload::old-keeps-serving"))
+    for line in (
+        "HR-ROLL-01 old-keeps-serving  MUST  fail  on toy",
+        CONTRACT["HR-ROLL-01"].text[:40],
+        "2 of 3 variants failed: a; b",
+        "   1. load alpha  → ok",
+        "E   the old one is gone",
+        "E     expected: ['v1']",
+        "E     seen:     []",
+        "    alpha v1",
+        "the same in: b",
+        "pytest --hot-reload-conformance 'x.py::hot-reload::old-keeps-serving' "
+        "--hot-reload-replay 'HR-ROLL-01=a'",
+    ):
+        assert line in text
+    assert text.count("E   the old one is gone") == 1
+
+
+def test_why_and_fix_are_shown_where_the_clause_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    clause = replace(CONTRACT["HR-ROLL-01"], why="people lose work", fix="keep the old one")
+    monkeypatch.setattr(story_module, "CONTRACT", {"HR-ROLL-01": clause})
+    text = plain(story(_failure(Finding(message="broken")), ""))
+    assert "  why it matters\n    people lose work" in text
+    assert "  how to fix it\n    keep the old one" in text
+
+
+def test_many_different_findings_are_told_in_short() -> None:
+    findings = [Finding(message=f"loss {n}", variant=f"v{n}") for n in range(9)]
+    text = plain(story(_failure(*findings), ""))
+    assert text.count("E   loss") == 1
+    assert "v1: loss 1" in text
+    assert "and 3 more" in text
+    assert "run only this again" not in text
+
+
+def test_a_replay_with_quotes_stays_one_argument() -> None:
+    text = plain(story(_failure(Finding(message="x", replay="HR-ROLL-01=it's")), "a"))
+    assert r"--hot-reload-replay 'HR-ROLL-01=it'\''s'" in text
+
+
+def test_headline_is_one_line() -> None:
+    assert headline(_failure(Finding(message="first\nsecond"))) == "HR-ROLL-01: first"
+
+
+def test_generations_stand_side_by_side() -> None:
+    assert timeline(MOMENTS, 60) == [
+        "alpha v1                    alpha v2",
+        "─ import                    │",
+        "┬ start …                   │",
+        "│                           ┬ import …",
+        "│                           ✗ import raised",
+        "┴ start done                │",
+    ]
+
+
+def test_moments_of_another_form_are_listed_as_they_are() -> None:
+    assert timeline(["something else"]) == ["something else"]
+    assert timeline([]) == []
