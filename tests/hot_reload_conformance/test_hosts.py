@@ -142,14 +142,19 @@ def test_an_unpinned_requirement_is_refused(tmp_path: Path) -> None:
         HostFolder(tmp_path).pins()
 
 
-def test_a_child_beyond_its_deadline_is_killed() -> None:
-    hangs = [
-        sys.executable,
-        "-c",
-        "print('so far', flush=True); import select; select.select([],[],[])",
-    ]
-    with pytest.raises(EnvironmentProblem, match=r"(?s)did not end within 1 s.*so far"):
-        run_child(hangs, deadline_seconds=1)
+@pytest.mark.timeout(30)
+def test_a_child_beyond_its_deadline_is_killed_with_its_children() -> None:
+    waits = "import select; select.select([], [], [])"
+    starts = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {waits!r}])"
+    # Were the inner one left alive, it would keep the pipe open, and this would not come back.
+    with pytest.raises(EnvironmentProblem, match=r"did not end within 0\.5 s and was killed"):
+        run_child([sys.executable, "-c", starts], deadline_seconds=0.5)
+
+
+def test_a_child_that_fails_is_quoted() -> None:
+    fails = "print('no such package'); raise SystemExit(3)"
+    with pytest.raises(EnvironmentProblem, match=r"(?s)ended with 3\..*no such package"):
+        run_child([sys.executable, "-c", fails], deadline_seconds=60)
 
 
 def test_differences_are_in_words(recorded: Path) -> None:

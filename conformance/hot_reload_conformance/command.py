@@ -1,0 +1,152 @@
+"""The console command ``hot-reload``: the contract without pytest."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from hot_reload_conformance.report.markup import Line
+    from hot_reload_conformance.report.summary import Report
+    from hot_reload_conformance.verdict import CheckResult
+
+_CLICK = {"bad": "red", "good": "green", "warn": "yellow", "code": "cyan"}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pytest-hot-reload", prog_name="hot-reload")
+def main() -> None:
+    """Hold hosts and plugins against the reload contract."""
+
+
+@main.command()
+@click.argument("subjects", nargs=-1, metavar="[SUBJECT]...")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report here.")
+@click.option(
+    "--profile",
+    type=click.Choice(["quick", "ci", "nightly"]),
+    default="quick",
+    show_default=True,
+    help="How much to spend.",
+)
+def conformance(subjects: tuple[str, ...], json_file: Path | None, profile: str) -> None:
+    """Judge SUBJECTs: plugins, folders of plugins, adapters' files or package.module:Adapter.
+
+    Given none: what the project here has, else the embedded default. Ends with 0
+    when no MUST clause failed or stayed unknown, and the kit itself was sound.
+    """
+    from hot_reload_conformance.report.terminal import report_lines, title
+
+    try:
+        report = _judged(subjects, profile)
+    except Exception as error:
+        raise _usage(error) from error
+    width = shutil.get_terminal_size().columns
+    _show_failures(report, width)
+    click.secho(f" {title(report)} ".center(width, "="), bold=True)
+    _show(report_lines(report, width, unicode=_unicode()))
+    if json_file is not None:
+        from hot_reload_conformance.report.json import write_json
+
+        write_json(report, json_file)
+    sys.exit(0 if report.ok else 1)
+
+
+@main.command()
+@click.argument("code")
+def explain(code: str) -> None:
+    """Say what the clause CODE (or its slug) asks for."""
+    from hot_reload_conformance.contract.document import explain as explained
+
+    try:
+        click.echo(explained(code))
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from error
+
+
+@main.command()
+@click.option("--markdown", is_flag=True, help="As the document docs/reference/contract.md.")
+def contract(markdown: bool) -> None:
+    """List the clauses of the contract."""
+    from hot_reload_conformance.contract.clauses import CONTRACT
+    from hot_reload_conformance.contract.document import contract_markdown
+
+    if markdown:
+        click.echo(contract_markdown(), nl=False)
+        return
+    for clause in CONTRACT.values():
+        click.echo(f"{clause.code:<12} {clause.level.value:<7}{clause.slug}")
+
+
+def _judged(subjects: tuple[str, ...], profile: str) -> Report:
+    from hot_reload_conformance.configuration import read_configuration
+    from hot_reload_conformance.discovery import DEFAULT_LINE, default_sources
+    from hot_reload_conformance.door import run_contract
+
+    root = Path.cwd()
+    if not subjects and default_sources(read_configuration(root))[1]:
+        click.echo(DEFAULT_LINE)
+    given = [_subject(each, root) for each in subjects]
+    report = run_contract(*given, profile=profile, on_result=_tick)
+    click.echo(err=True)
+    return report
+
+
+def _subject(text: str, root: Path) -> Any:
+    """A dotted name where there is a colon and no such file; else a path."""
+    if ":" not in text or (root / text).exists():
+        return text
+    from hot_reload_conformance.importing import import_name
+
+    return import_name(text, root)
+
+
+def _tick(result: CheckResult) -> None:
+    signs = {"pass": ".", "fail": "F", "not-claimed": "s", "expected-fail": "x", "unknown": "?"}
+    click.echo(signs.get(result.verdict.value, "E"), nl=False, err=True)
+
+
+def _usage(error: Exception) -> click.ClickException:
+    """What the user got wrong, as click says it; anything else is raised as it is."""
+    from hot_reload_conformance.configuration import ConfigurationError
+    from hot_reload_conformance.discovery import DiscoveryError
+    from hot_reload_conformance.expectation import ExpectationError
+    from hot_reload_conformance.importing import ImportProblem
+    from hot_reload_conformance.verdict import KitError
+
+    if isinstance(error, (ConfigurationError, DiscoveryError, ExpectationError, ImportProblem)):
+        return click.UsageError(str(error))
+    if isinstance(error, KitError):
+        return click.ClickException(str(error))
+    raise error
+
+
+def _show_failures(report: Report, width: int) -> None:
+    from hot_reload_conformance.report.story import story
+    from hot_reload_conformance.verdict import Verdict
+
+    for result in report.results:
+        if result.verdict is Verdict.FAIL:
+            click.echo()
+            _show(story(result, again="", width=width))
+
+
+def _show(lines: list[Line]) -> None:
+    for each in lines:
+        for text, style in each:
+            click.secho(
+                text,
+                nl=False,
+                fg=_CLICK.get(style),
+                bold=style in ("bad", "head") or None,
+                dim=style == "quiet" or None,
+            )
+        click.echo()
+
+
+def _unicode() -> bool:
+    return "utf" in (sys.stdout.encoding or "").lower()

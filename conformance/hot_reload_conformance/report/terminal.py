@@ -1,0 +1,247 @@
+"""The report on a terminal: the matrix, the counts, the verdicts, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hot_reload_conformance.contract.clauses import CONTRACT_VERSION
+from hot_reload_conformance.report.markup import Line, Span, line, width_of, wrapped
+from hot_reload_conformance.report.story import headline
+from hot_reload_conformance.report.summary import ClauseOutcome, Report, SubjectReport
+from hot_reload_conformance.verdict import CheckResult, Conformance, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    sign: str
+    ascii: str
+    style: str
+    words: str
+
+
+_SIGNS: dict[tuple[Verdict, bool], _Sign] = {
+    (Verdict.PASS, True): _Sign("✓", "+", "good", "pass"),
+    (Verdict.FAIL, True): _Sign("✗", "X", "bad", "fail"),
+    (Verdict.FAIL, False): _Sign("!", "!", "warn", "SHOULD that fails"),
+    (Verdict.EXPECTED_FAIL, True): _Sign("x", "x", "warn", "expected fail"),
+    (Verdict.UNKNOWN, True): _Sign("?", "?", "warn", "unknown"),
+    (Verdict.KIT_ERROR, True): _Sign("E", "E", "bad", "kit-error"),
+    (Verdict.NOT_CLAIMED, True): _Sign("-", "-", "quiet", "not claimed"),
+    (Verdict.NOT_RUN, True): _Sign("·", ".", "quiet", "not run"),
+}
+_STYLES = {
+    Conformance.CONFORMANT: "good",
+    Conformance.PARTIAL: "warn",
+    Conformance.NOT_CONFORMANT: "bad",
+    Conformance.NOT_RUN: "quiet",
+}
+_SHOWN_HINTS = 12
+
+
+def report_lines(report: Report, width: int = 80, *, unicode: bool = True) -> list[Line]:
+    """The whole section. ``unicode=False`` for terminals that cannot show ✓."""
+    lines: list[Line] = []
+    for note in report.notes:
+        lines += wrapped(note, width, "", "head")
+    if report.subjects:
+        lines += [line(), *_matrix(report, width, unicode), line()]
+        for subject in report.subjects:
+            lines += _standing(subject, report, width)
+    lines += _broken(report, width)
+    lines += _hints(report, width)
+    problems = report.problems
+    if not report.checks_run:
+        lines += [line(), *wrapped(problems[0], width, "", "bad")]
+    return lines
+
+
+def title(report: Report) -> str:
+    """What stands above the section."""
+    return f"reload contract {CONTRACT_VERSION}, profile {report.budget}"
+
+
+def _sign(outcome: ClauseOutcome) -> _Sign:
+    binding = outcome.binding or outcome.verdict is not Verdict.FAIL
+    return _SIGNS[outcome.verdict, binding]
+
+
+def _matrix(report: Report, width: int, unicode: bool) -> list[Line]:
+    """Sections downwards, their clauses by number to the right, a row for each subject."""
+    label = max(9, *(min(24, len(each.name) + 5) for each in report.subjects))
+    rows: list[Line] = []
+    for group in _alike(report.subjects):
+        sections = group[0].sections
+        shown = [
+            name for name in sections if any(_seen(subject.sections[name]) for subject in group)
+        ]
+        most = max((len(sections[name]) for name in shown), default=0)
+        heads = "".join(f"{number:>3}" for number in range(1, most + 1))
+        corner = group[0].name if len(group) == 1 else ""
+        rows.append(line(Span(f"{_short(corner, label):<{label}}", "head"), Span(heads, "quiet")))
+        for name in shown:
+            if len(group) == 1:
+                rows.append(_row(f"  {name}", group[0].sections[name], label, unicode))
+                continue
+            rows.append(line(Span(f"  {name}", "head")))
+            for subject in group:
+                text = _short(f"    {subject.name}", label)
+                rows.append(_row(text, subject.sections[name], label, unicode))
+        unseen = [name for name in sections if name not in shown]
+        if unseen:
+            text = ", ".join(f"{name} ({len(sections[name])})" for name in unseen)
+            rows += wrapped(f"not run: {text}", width - 2, "  ", "quiet")
+        rows.append(line())
+    return [*rows, *_legend(report, width, unicode)]
+
+
+def _alike(subjects: Sequence[SubjectReport]) -> list[list[SubjectReport]]:
+    """Hosts together, plugins together: they have columns in common."""
+    groups: dict[object, list[SubjectReport]] = {}
+    for each in subjects:
+        groups.setdefault(each.kind, []).append(each)
+    return list(groups.values())
+
+
+def _seen(outcomes: Iterable[ClauseOutcome]) -> bool:
+    return any(each.verdict is not Verdict.NOT_RUN for each in outcomes)
+
+
+def _row(label: str, outcomes: Sequence[ClauseOutcome], width: int, unicode: bool) -> Line:
+    spans = [Span(f"{label:<{width}}")]
+    for each in outcomes:
+        sign = _sign(each)
+        spans.append(Span(f"  {sign.sign if unicode else sign.ascii}", sign.style))
+    return tuple(spans)
+
+
+def _legend(report: Report, width: int, unicode: bool) -> list[Line]:
+    used = {_sign(each) for subject in report.subjects for each in subject.clauses}
+    rows: list[list[Span]] = [[Span("  ")]]
+    for sign in _SIGNS.values():
+        if sign not in used:
+            continue
+        shown = sign.sign if unicode else sign.ascii
+        if width_of(tuple(rows[-1])) + len(f"{shown} {sign.words}   ") > width:
+            rows.append([Span("  ")])
+        rows[-1] += [Span(shown, sign.style), Span(f" {sign.words}   ", "quiet")]
+    return [tuple(row) for row in rows]
+
+
+def _short(text: str, width: int) -> str:
+    return text if len(text) < width else f"{text[: width - 2]}…"
+
+
+def _standing(subject: SubjectReport, report: Report, width: int) -> list[Line]:
+    """One subject's counts, and its verdict for every profile."""
+    counts = subject.counts(report.checked)
+    head = line(Span(subject.name, "head"), f" ({subject.kind.value}): {counts}")
+    lines = [head] if width_of(head) <= width else wrapped("".join(s.text for s in head), width)
+    idle: list[str] = []
+    for profile, verdict in subject.profiles.items():
+        if verdict is Conformance.NOT_RUN:
+            idle.append(profile.value)
+            continue
+        of_profile = subject.counts(report.checked, profile)
+        lines.append(
+            line(
+                f"  {profile.value:<11}",
+                Span(f"{verdict.value:<15}", _STYLES[verdict]),
+                Span(str(of_profile), "quiet"),
+            )
+        )
+    if idle:
+        lines += wrapped(f"not run: {', '.join(idle)}", width - 2, "  ", "quiet")
+    return lines
+
+
+def _broken(report: Report, width: int) -> list[Line]:
+    """What pytest's own sections do not tell: all but the failures of MUST clauses."""
+    lines: list[Line] = []
+    kit = [each for each in report.results if each.verdict is Verdict.KIT_ERROR]
+    lines += _listed(
+        "The kit or an adapter broke (nothing against the subject)",
+        "bad",
+        width,
+        [
+            f"{reason} ({_these(each for each in kit if each.reason == reason)})"
+            for reason in dict.fromkeys(each.reason for each in kit)
+        ],
+    )
+    lines += _listed(
+        "Could not be judged",
+        "warn",
+        width,
+        [
+            f"{each.subject}: {each.check} {headline(each)}"
+            for each in report.results
+            if each.verdict is Verdict.UNKNOWN
+        ],
+    )
+    lines += _listed(
+        "Broken SHOULD clauses (they do not fail the run)",
+        "warn",
+        width,
+        [
+            f"{subject.name}: {headline(result)}"
+            for subject in report.subjects
+            for outcome in subject.having(Verdict.FAIL, binding=False)
+            for result in outcome.results
+            if result.verdict is Verdict.FAIL
+        ],
+    )
+    lines += _listed(
+        "Expected failures",
+        "warn",
+        width,
+        [
+            f"{each.subject}: {each.code} {each.check}: {each.reason}"
+            for each in report.results
+            if each.verdict is Verdict.EXPECTED_FAIL
+        ],
+    )
+    lines += _listed(
+        "Stale expected failures (they fail the run)",
+        "bad",
+        width,
+        [
+            *(each.reason for each in report.results if each.stale),
+            *report.stale,
+        ],
+    )
+    return lines
+
+
+def _these(results: Iterable[CheckResult]) -> str:
+    checks = [f"{each.subject}: {each.check}" for each in results]
+    return checks[0] if len(checks) == 1 else f"{checks[0]} and {len(checks) - 1} more"
+
+
+def _hints(report: Report, width: int) -> list[Line]:
+    """What a subject would have to claim or give, the same for several clauses said once."""
+    by_reason: dict[str, list[str]] = {}
+    for result in report.results:
+        if result.verdict is Verdict.NOT_CLAIMED:
+            by_reason.setdefault(result.reason, []).append(result.code)
+    texts = [
+        f"{_codes(codes)}: {reason.removeprefix('not claimed: ')}"
+        for reason, codes in by_reason.items()
+    ]
+    shown = texts[:_SHOWN_HINTS]
+    if len(texts) > len(shown):
+        shown.append(f"… and {len(texts) - len(shown)} more: pytest -rs lists them all")
+    return _listed("Not claimed", "head", width, shown)
+
+
+def _codes(codes: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(codes))
+    return ", ".join(unique[:4]) + (f" and {len(unique) - 4} more" if len(unique) > 4 else "")
+
+
+def _listed(head: str, style: str, width: int, texts: Sequence[str]) -> list[Line]:
+    if not texts:
+        return []
+    lines = [line(), line(Span(head, style))]
+    for text in texts:
+        lines += wrapped(text, width - 2, "  ")
+    return lines

@@ -1,0 +1,68 @@
+"""The collectors: a file of the user's own, and under it the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hot_reload_conformance.check import host_checks, plugin_checks
+from hot_reload_conformance.resolve import resolve_host
+from hot_reload_conformance.source import Source, SourceKind
+from hot_reload_conformance.subject import HostSubject
+from hot_reload_conformance.suite.item import ContractItem
+from hot_reload_conformance.verdict import KitError
+
+if TYPE_CHECKING:
+    from hot_reload_conformance.suite.session import ConformanceSession
+
+
+class SubjectFile(pytest.File):
+    """Where a subject's ids hang. Its file is never imported as a test module."""
+
+    obj: Any = None
+
+    def __init__(self, *, source: Source, conformance: ConformanceSession, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.source = source
+        self.conformance = conformance
+
+    @classmethod
+    def of(
+        cls, parent: pytest.Collector, path: Path, source: Source, conformance: ConformanceSession
+    ) -> SubjectFile:
+        rest: dict[str, Any] = {"nodeid": source.label} if source.label else {}
+        made = cls.from_parent(parent, path=path, source=source, conformance=conformance, **rest)
+        assert isinstance(made, cls)
+        return made
+
+    def collect(self) -> Iterable[pytest.Collector]:
+        yield ContractCollector.from_parent(self, name="hot-reload")
+
+
+class ContractCollector(pytest.Collector):
+    """One item for each check that such a subject is held to."""
+
+    def collect(self) -> Iterable[pytest.Item]:
+        file = self.parent
+        assert isinstance(file, SubjectFile)
+        host, problem = _host(file)
+        plugin = file.source.kind is SourceKind.PLUGIN
+        checks = plugin_checks() if plugin else host_checks()
+        every = {check.id for check in checks}
+        selection = file.conformance.selection
+        for check in checks:
+            if selection.wants(file.source.anchor, check.id, every):
+                yield ContractItem.of(self, check, file.source, file.conformance, host, problem)
+
+
+def _host(file: SubjectFile) -> tuple[HostSubject | None, str]:
+    """The host, imported once; or why it could not be, which every item of it then says."""
+    if file.source.kind is not SourceKind.HOST or file.source.fixture:
+        return None, ""
+    try:
+        return resolve_host(file.source, file.conformance.configuration), ""
+    except KitError as error:
+        return None, str(error)

@@ -1,0 +1,222 @@
+"""The run: hooks that collect the contract, gather its verdicts, and decide the exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hot_reload_conformance.budgets import BUDGETS
+from hot_reload_conformance.check import all_checks
+from hot_reload_conformance.configuration import (
+    Configuration,
+    ConfigurationError,
+    read_configuration,
+)
+from hot_reload_conformance.contract.clause import Kind
+from hot_reload_conformance.contract.clauses import CONTRACT_VERSION
+from hot_reload_conformance.contract.document import clause_named
+from hot_reload_conformance.discovery import DEFAULT_LINE, DiscoveryError, default_sources
+from hot_reload_conformance.door import finished
+from hot_reload_conformance.expectation import ExpectationError, Expectations
+from hot_reload_conformance.judge import Judge, Replay
+from hot_reload_conformance.report.json import from_plain, write_json
+from hot_reload_conformance.report.markup import STYLES
+from hot_reload_conformance.report.summary import Report, SubjectReport
+from hot_reload_conformance.report.terminal import report_lines, title
+from hot_reload_conformance.resolve import resolve_host
+from hot_reload_conformance.source import Source, SourceKind
+from hot_reload_conformance.suite.collector import SubjectFile
+from hot_reload_conformance.suite.item import ContractItem
+from hot_reload_conformance.suite.outcome import ATTRIBUTE, Status, dress, status, undress
+from hot_reload_conformance.suite.selection import Selection, select
+from hot_reload_conformance.verdict import CheckResult, KitError
+
+
+def register(config: pytest.Config) -> None:
+    """Turn this run into a run of the contract. Called in every process of it.
+
+    Raises:
+        pytest.UsageError: the table, a path, an expected failure or an option is wrong.
+    """
+    try:
+        session = ConformanceSession(config)
+        if not hasattr(config, "workerinput"):
+            session.check_expected_subjects()
+    except (ConfigurationError, DiscoveryError) as error:
+        raise pytest.UsageError(str(error)) from error
+    except ExpectationError as error:
+        file = config.rootpath / "pyproject.toml"
+        raise pytest.UsageError(f"{file}: [tool.hot-reload] {error}") from error
+    config.args[:] = session.selection.arguments
+    config.pluginmanager.register(session, "hot-reload-conformance-session")
+
+
+class ConformanceSession:
+    """One process's part of a run. The controller's alone reports."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.configuration: Configuration = read_configuration(config.rootpath)
+        self.selection: Selection = select(config, self.configuration)
+        self.budget = config.getoption("hot_reload_profile") or self.configuration.profile
+        self.replay = _replay(config)
+        self.expectations = Expectations.of(self.configuration.expected_failures, all_checks())
+        seed = config.getoption("--hypothesis-seed", None)
+        self.judge = Judge(
+            replace(BUDGETS[self.budget], seed=_seed(seed)), self.expectations, self.replay
+        )
+        self.unused: list[str] = []
+        self.gathered: dict[tuple[SourceKind, str], list[CheckResult]] = {}
+        self._report: Report | None = None
+
+    def check_expected_subjects(self) -> None:
+        """Refuse expected failures of subjects that there are not, before anything runs.
+
+        Raises:
+            ExpectationError: see ``Expectations.check_subjects``.
+        """
+        if not self.expectations.reasons:
+            return
+        sources = [*self.selection.sources.values()]
+        if self.selection.explicit:
+            sources += default_sources(self.configuration)[0]
+        names = [name for each in sources if (name := self._name(each))]
+        complete = not self.selection.explicit and len(names) == len(sources)
+        self.unused = self.expectations.check_subjects(names, all_known=complete)
+
+    def _name(self, source: Source) -> str:
+        if source.kind is SourceKind.PLUGIN:
+            return source.name
+        if source.fixture:
+            return str(source.anchor.relative_to(self.config.rootpath))
+        try:
+            return resolve_host(source, self.configuration).name
+        except KitError:
+            return ""  # its items will say why
+
+    # Collection
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collect_file(
+        self, file_path: Path, parent: pytest.Collector
+    ) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+        # For a subject, others' collectors are thrown away: they import nothing until they collect.
+        found = yield
+        source = self.selection.sources.get(file_path)
+        if source is not None:
+            return [SubjectFile.of(parent, file_path, source, self)]
+        return found
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collect_directory(
+        self, path: Path, parent: pytest.Collector
+    ) -> pytest.Collector | None:
+        """pytest's Package would import the ``__init__`` of a plugin, outside the kit's hands."""
+        if self.selection.holds(path):
+            made: pytest.Collector = pytest.Dir.from_parent(parent, path=path)
+            return made
+        return None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        if self.replay is None:
+            return
+        of_code = [
+            each
+            for each in items
+            if isinstance(each, ContractItem) and each.check.clause.code == self.replay.code
+        ]
+        named = [each for each in of_code if each.has_variant(self.replay.script)]
+        machines = [each for each in of_code if each.check.kind is Kind.MACHINE]
+        mine = named or machines or of_code
+        away = [each for each in items if each not in mine]
+        if away:
+            self.config.hook.pytest_deselected(items=away)
+            items[:] = mine
+
+    # Results
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if isinstance(item, ContractItem):
+            dress(item, call, report)
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        carried = getattr(report, ATTRIBUTE, None)
+        if carried is None:
+            return
+        undress(report)
+        result = from_plain(carried["result"])
+        self.gathered.setdefault((SourceKind(carried["kind"]), result.subject), []).append(result)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: Any) -> Status | None:
+        return status(report) if isinstance(report, pytest.TestReport) else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(self.config, "workerinput") or self.config.getoption("collectonly"):
+            return
+        report = self._report = self._finished()
+        file = self.config.getoption("hot_reload_report")
+        if file:
+            write_json(report, self.config.invocation_params.dir / file)
+        if session.exitstatus == pytest.ExitCode.OK and not report.ok:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _finished(self) -> Report:
+        subjects = [
+            SubjectReport(name, kind, tuple(results))
+            for (kind, name), results in sorted(self.gathered.items(), key=_hosts_first)
+        ]
+        notes = [DEFAULT_LINE] if self.selection.default else []
+        return finished(self.budget, subjects, self.expectations, self.unused, notes)
+
+    # What is shown
+
+    def pytest_report_header(self) -> list[str]:
+        lines = [f"hot-reload: contract {CONTRACT_VERSION}, profile {self.budget}"]
+        if self.selection.default:
+            lines.append(f"hot-reload: {DEFAULT_LINE}")
+        return lines
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        report = self._report
+        if report is None:
+            return
+        width = self.config.get_terminal_writer().fullwidth
+        encoding = getattr(sys.__stdout__, "encoding", None) or ""
+        terminalreporter.write_sep("=", title(report), bold=True)
+        for spans in report_lines(report, width, unicode="utf" in encoding.lower()):
+            for text, style in spans:
+                terminalreporter.write(text, **STYLES[style])
+            terminalreporter.write("\n")
+
+
+def _hosts_first(entry: tuple[tuple[SourceKind, str], object]) -> bool:
+    return entry[0][0] is SourceKind.PLUGIN
+
+
+def _replay(config: pytest.Config) -> Replay | None:
+    text = config.getoption("hot_reload_replay")
+    if text is None:
+        return None
+    try:
+        replay = Replay.of(text)
+        return replace(replay, code=clause_named(replay.code).code)
+    except (ValueError, LookupError) as error:
+        raise pytest.UsageError(f"--hot-reload-replay: {error.args[0]}") from error
+
+
+def _seed(text: str | None) -> int | None:
+    return int(text) if text and text.lstrip("-").isdigit() else None
