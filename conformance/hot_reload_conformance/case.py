@@ -71,6 +71,9 @@ class Case:
     escaped: list[BaseException] = field(default_factory=list)
     """Exceptions that are no ``Exception`` and came out of the host to its caller."""
     _writes: int = 0
+    # Well in the past, so that no file is ever newer than the clock of the machine; read once,
+    # so that two writes in the same second are that, whenever they happen.
+    _began_second: int = field(default_factory=lambda: int(time.time()) - 100_000)
     _sequences: dict[str, int] = field(default_factory=dict)
     accepted: list[Event] = field(default_factory=list)
     """The events that the host accepted, in the order in which ``emit`` returned."""
@@ -123,8 +126,7 @@ class Case:
         files: dict[str, Path] = {}
         if not same_second:
             self._writes += 1
-        # Well in the past, so that no file is ever newer than the clock of the machine.
-        stamp = (int(time.time()) - 100_000 + 2 * self._writes) * 1_000_000_000
+        stamp = (self._began_second + 2 * self._writes) * 1_000_000_000
         for relative, text in texts.items():
             path = self.workdir / relative
             if path.is_symlink():

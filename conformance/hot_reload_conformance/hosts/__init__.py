@@ -1,0 +1,1 @@
+"""Real hosts: each in its own environment, its verdicts recorded and compared."""
