@@ -49,7 +49,7 @@ def test_inherited_async_and_partial_hooks_count() -> None:
         async def start(self) -> None: ...
 
     class Plugin(Base):
-        stop = functools.partial(print, "stopped")
+        stop = staticmethod(functools.partial(print, "stopped"))
 
     bound = bind(Plugin())
     assert bound.has(START)

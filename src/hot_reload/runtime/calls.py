@@ -19,6 +19,8 @@ class Inside:
 
     plugin: str
     hook: bool
+    lease: bool
+    """Whether a drain of the plugin waits for it: a handler's call, not a background task."""
     outer: Inside | None
     tasks: set[asyncio.Task[object] | None] = field(default_factory=set)
     """The tasks that the hooks themselves run in, not those that they start."""
@@ -29,9 +31,9 @@ _inside: ContextVar[Inside | None] = ContextVar("hot_reload_inside", default=Non
 
 
 @contextlib.contextmanager
-def inside(plugin: str, *, hook: bool) -> Iterator[None]:
+def inside(plugin: str, *, hook: bool, lease: bool = False) -> Iterator[None]:
     """Note that what runs in this block runs inside ``plugin``."""
-    entered = Inside(plugin, hook, _inside.get(), {asyncio.current_task()})
+    entered = Inside(plugin, hook, lease, _inside.get(), {asyncio.current_task()})
     token = _inside.set(entered)
     try:
         yield
@@ -60,8 +62,18 @@ def held_by_hook() -> bool:
 
 
 def inside_handler(plugin: str) -> bool:
-    """Whether the caller runs inside a handler of ``plugin``."""
+    """Whether the caller runs inside a handler or a background task of ``plugin``."""
     return any(each.plugin == plugin and not each.hook for each in _chain())
+
+
+def inside_any() -> str | None:
+    """The plugin in whose hook, handler or background task the caller runs; None: in none."""
+    return next((each.plugin for each in _chain()), None)
+
+
+def holds_lease(plugin: str) -> bool:
+    """Whether the caller runs inside a call to ``plugin`` that a drain waits for."""
+    return any(each.plugin == plugin and each.lease for each in _chain())
 
 
 def _chain() -> list[Inside]:
@@ -92,7 +104,10 @@ class CallGates:
         """Return when calls to ``plugin`` may go on.
 
         A call that a hook itself awaits passes at once: the operation that closed the
-        gate waits for that hook, and the hook would wait for the gate.
+        gate waits for that hook, and the hook would wait for the gate. So does a call
+        from inside a call to the same plugin, which the gate's closing waits for.
         """
-        while (gate := self._closed.get(plugin)) is not None and not held_by_hook():
+        if held_by_hook() or holds_lease(plugin):
+            return
+        while (gate := self._closed.get(plugin)) is not None:
             await gate.wait()

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from hot_reload.errors import EngineMisuse
 from hot_reload.outcome import Outcome
+from hot_reload.runtime import calls
 
 
 class EngineHandle(Protocol):
@@ -58,7 +59,8 @@ class PluginContext:
                 f"generation {self.generation} of {self.name!r} has stopped and starts no tasks"
             )
         task = asyncio.get_running_loop().create_task(
-            _contained(coroutine, self.logger), name=name or f"{self.name}@g{self.generation}"
+            _contained(coroutine, self.name, self.logger),
+            name=name or f"{self.name}@g{self.generation}",
         )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -83,9 +85,13 @@ class PluginContext:
         return set(self._tasks)
 
 
-async def _contained(coroutine: Coroutine[Any, Any, Any], logger: logging.Logger) -> Any:
+async def _contained(
+    coroutine: Coroutine[Any, Any, Any], plugin: str, logger: logging.Logger
+) -> Any:
     try:
-        return await coroutine
+        # The reload that it asks for will wait for it: it must not wait for the reload.
+        with calls.inside(plugin, hook=False):
+            return await coroutine
     except asyncio.CancelledError:
         raise
     except BaseException:

@@ -14,6 +14,7 @@ delivers in order, and lets direct traffic pass again only when it is empty.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import weakref
 from collections import Counter, deque
@@ -167,10 +168,10 @@ class Gate:
                 if not batch:
                     return
             for event in batch:
-                deliver(event)
+                _contained(deliver, event)
         with self._room:
             while self._queue:
-                deliver(self._queue.popleft())
+                _contained(deliver, self._queue.popleft())
             self._closed = False
             self._room.notify_all()
 
@@ -221,6 +222,11 @@ class Mailbox:
         """Take up no further event until ``aim``."""
         self._paused = True
 
+    def orphan(self) -> None:
+        """Keep what is queued for a target to come, and let go of the one that was."""
+        self._paused = True
+        self._target = None
+
     async def idle(self) -> None:
         """Return when what is under way now has ended."""
         await self._idle.wait()
@@ -257,9 +263,7 @@ class Mailbox:
     async def _run(self, idle: asyncio.Event) -> None:
         while self._idle is idle:  # abandoned runs end here
             self._wake.clear()
-            while self._queue and not self._paused and self._target is not None:
-                if self._idle is not idle:
-                    return
+            while self._idle is idle and self._queue and not self._paused and self._target:
                 idle.clear()
                 event = self._queue.popleft()
                 try:
@@ -311,7 +315,10 @@ class Dispatch:
         for role, name, step in view.steps:
             try:
                 answer = step(event)
-            except _CONTAINED:
+            except KeyboardInterrupt:
+                self.counts.drop(name)
+                raise
+            except BaseException:
                 self.counts.error(name)
                 if role is Role.REDACTOR:  # nothing may pass unredacted
                     self.counts.drop(name)
@@ -323,8 +330,14 @@ class Dispatch:
                     return
             else:
                 event = answer
+        interrupt: KeyboardInterrupt | None = None
         for _, deliver in view.sinks:
-            deliver(event)
+            try:
+                deliver(event)
+            except KeyboardInterrupt as error:
+                interrupt = error  # the other sinks get the event all the same
+        if interrupt is not None:
+            raise interrupt
 
     def run_current(self, event: Any) -> None:
         """Take ``event`` through the stages as they are now; for an opening entry gate."""
@@ -337,9 +350,12 @@ class Dispatch:
         def deliver(event: Any) -> None:
             try:
                 write(event)
-            except _CONTAINED:
+            except BaseException as error:
                 counts.error(name)
                 counts.drop(name)
+                # In a producer's own thread it is the user's.
+                if isinstance(error, KeyboardInterrupt):
+                    raise
 
         return deliver
 
@@ -358,7 +374,7 @@ class Dispatch:
                 if task is not None and task.cancelling():
                     raise
                 counts.error(name)
-            except _CONTAINED:
+            except BaseException:  # raised on, it would end the mailbox, or the event loop
                 counts.error(name)
                 counts.drop(name)
 
@@ -385,6 +401,12 @@ class Dispatch:
         _call_on(self._loop, self._left.set)
 
 
+def _contained(deliver: Deliver, event: Any) -> None:
+    # Whoever opens a gate is in mid-commit; the plugin's own interrupt must not end it.
+    with contextlib.suppress(KeyboardInterrupt):
+        deliver(event)
+
+
 def _call_on(loop: asyncio.AbstractEventLoop, callback: Callable[[], Any]) -> None:
     if asyncio._get_running_loop() is loop:  # None outside of any loop
         callback()
@@ -393,8 +415,3 @@ def _call_on(loop: asyncio.AbstractEventLoop, callback: Callable[[], Any]) -> No
         loop.call_soon_threadsafe(callback)
     except RuntimeError:
         return  # the loop is closed: nobody waits any more
-
-
-_CONTAINED = (Exception, SystemExit, asyncio.CancelledError)
-"""What a plugin may raise at a producer without the producer's noticing. KeyboardInterrupt is
-left alone: in a producer's own thread it is the user's."""

@@ -14,8 +14,9 @@ from typing import Any
 
 from hot_reload.errors import EngineMisuse, HookFailed
 from hot_reload.events import Listener
+from hot_reload.manifest import NAME_PATTERN
 from hot_reload.outcome import Operation, Outcome, Role, Switched, Unchanged
-from hot_reload.policy.guards import may_disable, may_enable, may_load, may_reload, may_unload
+from hot_reload.policy.guards import may_disable, may_enable, may_reload, may_unload
 from hot_reload.ports import Clock, Files, LoopClock
 from hot_reload.runtime import calls
 from hot_reload.runtime.calls import CallGates
@@ -68,6 +69,7 @@ class Engine:
         self._first_uses: dict[str, asyncio.Task[Outcome]] = {}
         self._parts: tuple[Machinery, Operations] | None = None
         self._closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Engine:
         if self._parts is not None or self._closed:
@@ -168,6 +170,7 @@ class Engine:
             EngineMisuse: the name is taken.
         """
         slot = _slot(path, name, config)
+        slot.named_by_caller = True  # it is known by this name already
         self._roster.register(slot)
         return slot.name
 
@@ -293,10 +296,35 @@ class Engine:
         return stop
 
     async def close(self) -> None:
-        """Roll back or finish what runs, unload everything, accept nothing more. Idempotent."""
-        if self._parts is None or self._closed:
-            return
+        """Roll back or finish what runs, unload everything, accept nothing more.
+
+        Idempotent; whoever calls it returns when the engine is closed. A caller that is
+        cancelled does not stop it, and waits for its end too.
+
+        Raises:
+            EngineMisuse: a plugin called it, from inside of what it would wait for.
+        """
         self._closed = True
+        if self._parts is None:
+            return
+        plugin = calls.inside_any()
+        if plugin is not None:
+            self._closed = self._closing is not None
+            raise EngineMisuse(
+                f"close() was called from inside plugin {plugin!r}, whose end it would wait for; "
+                "let the host close the engine"
+            )
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(
+                self._close(), name="close of the engine"
+            )
+        try:
+            await asyncio.shield(self._closing)
+        except asyncio.CancelledError:
+            await asyncio.wait({self._closing})
+            raise
+
+    async def _close(self) -> None:
         operations = self._operations
         await operations.close()
         for slot in list(self._roster.slots.values())[::-1]:
@@ -328,28 +356,29 @@ class Engine:
         return await operations.run(
             Operation.LOAD,
             slot.name,
-            lambda: may_load(self._roster.registry, slot.name),
+            lambda: self._roster.may_load(slot),
             lambda: operations.attempt(Operation.LOAD, slot, lambda t, _: t.load()),
         )
 
     async def _switch(self, operation: Operation, name: str, enabled: bool) -> Outcome:
-        roster, pipeline = self._roster, self._machinery.pipeline
+        roster, pipeline, operations = self._roster, self._machinery.pipeline, self._operations
 
         async def act() -> Outcome:
             slot = roster.slots[name]
+            return await operations.noted(operation, slot, lambda: switch(slot))
+
+        async def switch(slot: Slot) -> Outcome:
             running = slot.current.running if slot.current else None
             if slot.enabled is enabled:
                 return Unchanged(operation=operation, plugin=name, old=running)
             slot.enabled = enabled
             roster.enlist(slot)
-            pipeline.place(name, slot.current if enabled else None)
+            pipeline.place(name, slot.current, enabled=enabled)
             await pipeline.quiet(name)
             return Switched(operation=operation, plugin=name, old=running, enabled=enabled)
 
         guard = may_enable if enabled else may_disable
-        return await self._operations.run(
-            operation, name, lambda: guard(roster.registry, name), act
-        )
+        return await operations.run(operation, name, lambda: guard(roster.registry, name), act)
 
     async def _first_use(self, name: str) -> Outcome:
         task = self._first_uses.get(name)
@@ -364,10 +393,10 @@ class Engine:
 
     async def _ask(self, slot: Slot, request: Any) -> Any:
         await self._machinery.calls.passed(slot.name)
-        self._roster.service(slot.name)  # it may have gone while the call waited
+        slot = self._roster.service(slot.name)  # it may have gone while the call waited
         generation = slot.current
         assert generation is not None
-        with generation.leases, calls.inside(slot.name, hook=False):
+        with generation.leases, calls.inside(slot.name, hook=False, lease=True):
             try:
                 answer = generation.method(Role.SERVICE)(request)
                 return await answer if inspect.isawaitable(answer) else answer
@@ -389,6 +418,11 @@ async def _unload(transaction: Transaction, slot: Slot) -> Done | Undone:
 
 
 def _slot(path: str | Path, name: str | None, config: Mapping[str, Any] | None) -> Slot:
+    if name is not None and not NAME_PATTERN.fullmatch(name):
+        raise EngineMisuse(
+            f"name {name!r} is malformed; use 1 to 64 of a-z, 0-9, _ and -, and begin with a "
+            "letter or a digit"
+        )
     where = Path(path).absolute()
     copied = copy.deepcopy(dict(config or {}))
     return Slot(name or where.stem.lower(), where, copied, named_by_caller=bool(name))

@@ -11,6 +11,7 @@ from hot_reload.outcome import Failure, Stage
 
 CAUSE_LIMIT = 500
 TRACEBACK_LIMIT = 8_000
+PATH_LIMIT = 4_096
 
 
 def hook_failed(error: BaseException, what: str, sources: Container[str]) -> HookFailed:
@@ -32,10 +33,12 @@ def failure_of(stage: Stage, fault: PluginFault) -> Failure:
     return Failure(
         stage=stage,
         cause=_shown(str(fault), CAUSE_LIMIT),
-        file=fault.file,
+        file=None if fault.file is None else _shown(fault.file, PATH_LIMIT),
         line=fault.line,
-        traceback=fault.traceback_text,
-        hint=fault.hint,
+        traceback="\n".join(
+            _shown(line, TRACEBACK_LIMIT) for line in fault.traceback_text.split("\n")
+        ),
+        hint=None if fault.hint is None else _shown(fault.hint, CAUSE_LIMIT),
     )
 
 

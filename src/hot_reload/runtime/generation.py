@@ -9,7 +9,7 @@ from typing import Any
 
 from hot_reload.hooks import GET_RELOAD_STATE, SET_RELOAD_STATE, BoundHooks
 from hot_reload.manifest import ROLE_METHOD, Manifest
-from hot_reload.outcome import Role, Running
+from hot_reload.outcome import Failure, Role, Running
 from hot_reload.runtime.context import PluginContext
 from hot_reload.source.namespace import Namespace
 from hot_reload.source.snapshot import SourceSnapshot
@@ -33,6 +33,8 @@ class Generation:
         self.manifest: Manifest | None = None
         self.plugin: Any = None
         self.hooks = BoundHooks({})
+        self.remarks: tuple[Failure, ...] = ()
+        """What whoever reviews its source should know; no failure, but told like one."""
         self.started = False
         """Its setup or start has begun: it may hold something, so its stop has to run."""
         self.leases = Leases()

@@ -49,11 +49,16 @@ class HookRunner:
                 message says where that did not help.
             asyncio.CancelledError: the caller of the engine was cancelled.
         """
+        task = asyncio.current_task()
+        requests = task.cancelling() if task else 0
         try:
             value = function(*arguments)
         except BaseException as error:
             fault = hook_failed(error, what, sources)
         else:
+            if task is not None and task.cancelling() > requests:
+                await _take_back(task)
+                raise HookFailed(f"{what} cancelled the task that it was called in")
             if not inspect.isawaitable(value):
                 return value
             limit = self._settings.hook_deadline_seconds
@@ -72,6 +77,8 @@ class HookRunner:
             await self._abandon(task)
             raise
         if in_time:
+            if task.cancelled():  # by itself, in its last step
+                raise HookFailed(f"{what} cancelled its own task")
             value, fault = task.result()
             if fault is not None:
                 raise fault
@@ -101,6 +108,14 @@ class HookRunner:
         """Cancel ``task``; whether it ended within the grace."""
         task.cancel()
         return await self.wait(task, self._settings.cancel_grace_seconds)
+
+
+async def _take_back(task: asyncio.Task[Any]) -> None:
+    """Undo a cancellation that a plugin asked for and that has not arrived yet."""
+    try:
+        await asyncio.sleep(0)  # it arrives here: uncancel() alone does not call it off
+    except asyncio.CancelledError:
+        task.uncancel()
 
 
 async def _contained(

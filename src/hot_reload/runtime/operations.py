@@ -34,6 +34,7 @@ from hot_reload.runtime.transaction import Done, Machinery, Transaction, Undone
 
 Body: TypeAlias = Callable[[Transaction, Slot], Awaitable[Done | Undone]]
 Guard: TypeAlias = Callable[[], Refusal | None]
+_Serial: TypeAlias = Callable[[Callable[[], object]], Coroutine[Any, Any, Outcome]]
 
 HISTORY_KEPT = 100
 
@@ -51,6 +52,8 @@ class Operations:
         self._turns = Turns()
         self._running: dict[asyncio.Task[Any], Transaction | None] = {}
         self._deferred: dict[tuple[Operation, str], asyncio.Task[Any]] = {}
+        """Asked for, and not begun: whoever asks again meanwhile shares it."""
+        self._followers: set[asyncio.Task[Any]] = set()
         self.listeners: list[Listener] = []
         self.history: deque[Outcome] = deque(maxlen=HISTORY_KEPT)
         self.closing = False
@@ -64,8 +67,13 @@ class Operations:
     ) -> Outcome:
         """Run ``act`` when no other operation on ``name`` runs and ``allowed`` then agrees."""
 
-        async def serial() -> Outcome:
-            return await self._serial(operation, name, allowed, act)
+        async def serial(begins: Callable[[], object] = lambda: None) -> Outcome:
+            async with self._turns.of(name):
+                begins()
+                refusal = _CLOSING if self.closing else allowed()
+                if refusal is not None:
+                    return self._refuse(operation, name, refusal)
+                return await act()
 
         hook = calls.inside_hook()
         if hook is not None:
@@ -73,7 +81,7 @@ class Operations:
             return self._defer(operation, name, f"a hook of {hook!r} asked for it", serial)
         if calls.inside_handler(name):
             # Its drain would wait for the handler, and the handler for it.
-            return self._defer(operation, name, "a handler of its own asked for it", serial)
+            return self._defer(operation, name, "a handler or task of its own asked for it", serial)
         return await self._followed(operation, name, serial())
 
     async def attempt(self, operation: Operation, slot: Slot, body: Body) -> Outcome:
@@ -97,7 +105,22 @@ class Operations:
                 result = await body(transaction, slot)
             spent = self._clock.now() - began
             outcome = outcome_of(operation, slot.name, old, result, spent)
-            self._remember(outcome)
+            self._remember(slot, outcome)
+        finally:
+            now = self._clock.now()
+            self._tell(OperationEnded(number, operation, slot.name, now, outcome))
+        return outcome
+
+    async def noted(
+        self, operation: Operation, slot: Slot, act: Callable[[], Awaitable[Outcome]]
+    ) -> Outcome:
+        """Run ``act``, which needs no transaction, and tell of it as of one that does."""
+        number = next(self._attempts)
+        self._tell(OperationStarted(number, operation, slot.name, self._clock.now()))
+        outcome: Outcome | None = None
+        try:
+            outcome = await act()
+            self._remember(slot, outcome)
         finally:
             now = self._clock.now()
             self._tell(OperationEnded(number, operation, slot.name, now, outcome))
@@ -106,12 +129,10 @@ class Operations:
     async def close(self) -> None:
         """Abort what has not committed, wait for the rest, and let nothing new begin."""
         self.closing = True
-        for deferred in self._deferred.values():
-            deferred.cancel()
-        for task, transaction in self._running.items():
-            if transaction is None or not transaction.committed:
+        for task, transaction in list(self._running.items()):
+            if transaction is None or transaction.abortable:
                 task.cancel()
-        waiting = {*self._running, *self._deferred.values()} - {asyncio.current_task()}
+        waiting = {*self._running, *self._followers}
         if waiting:
             await asyncio.wait(waiting)
 
@@ -126,59 +147,59 @@ class Operations:
         # A task that is cancelled before its first step never awaits what it was given.
         task.add_done_callback(lambda _: work.close())
         try:
-            return await asyncio.shield(task)
+            outcome = await asyncio.shield(task)
         except asyncio.CancelledError:
             transaction = self._running.get(task)
-            if transaction is None or not transaction.committed:
+            if transaction is None or transaction.abortable:
                 task.cancel()
-            if not task.done():
-                await asyncio.wait({task})
+            await asyncio.wait({task})
             raise
+        if outcome is None:
+            raise asyncio.CancelledError(f"the {operation.value} of {name!r} was cancelled")
+        return outcome
 
     async def _to_its_end(
         self, operation: Operation, name: str, work: Coroutine[Any, Any, Outcome]
-    ) -> Outcome:
+    ) -> Outcome | None:
+        # None and no CancelledError: a task keeps that with its traceback, and the frames in
+        # it keep both generations as long as the caller keeps his own exception.
         try:
             return await work
         except asyncio.CancelledError:
-            if not self.closing:
-                raise
+            return self._refuse(operation, name, _CLOSING) if self.closing else None
+
+    def _defer(self, operation: Operation, name: str, why: str, serial: _Serial) -> Outcome:
+        if self.closing:
             return self._refuse(operation, name, _CLOSING)
-
-    async def _serial(
-        self,
-        operation: Operation,
-        name: str,
-        allowed: Guard,
-        act: Callable[[], Awaitable[Outcome]],
-    ) -> Outcome:
-        async with self._turns.of(name):
-            refusal = _CLOSING if self.closing else allowed()
-            if refusal is not None:
-                return self._refuse(operation, name, refusal)
-            return await act()
-
-    def _defer(
-        self,
-        operation: Operation,
-        name: str,
-        why: str,
-        serial: Callable[[], Coroutine[Any, Any, Outcome]],
-    ) -> Outcome:
         key = (operation, name)
         if key not in self._deferred:
             # A context of its own: it does not run inside the hook or handler that asked.
-            self._deferred[key] = asyncio.get_running_loop().create_task(
-                self._followed(operation, name, serial()),
+            follower = asyncio.get_running_loop().create_task(
+                self._later(operation, name, serial),
                 name=f"deferred {operation.value} of {name!r}",
                 context=contextvars.Context(),
             )
-            self._deferred[key].add_done_callback(lambda _: self._deferred.pop(key, None))
+            self._deferred[key] = follower
+            self._followers.add(follower)
+            follower.add_done_callback(self._followers.discard)
         return Deferred(
             operation=operation,
             plugin=name,
             explanation=f"{why}; it runs as soon as that has ended",
         )
+
+    async def _later(self, operation: Operation, name: str, serial: _Serial) -> Outcome:
+        key, task = (operation, name), asyncio.current_task()
+
+        def begins() -> None:
+            # What is asked for from now on may be about a newer edit than this one reads.
+            if self._deferred.get(key) is task:
+                del self._deferred[key]
+
+        try:
+            return await self._followed(operation, name, serial(begins))
+        finally:
+            begins()
 
     def _refuse(self, operation: Operation, name: str, refusal: Refusal) -> Outcome:
         slot = self._roster.slots.get(name)
@@ -207,9 +228,9 @@ class Operations:
         else:
             self._roster.enlist(slot)
 
-    def _remember(self, outcome: Outcome) -> None:
+    def _remember(self, slot: Slot, outcome: Outcome) -> None:
         self.history.append(outcome)
-        self._roster.remember(outcome)
+        self._roster.remember(slot, outcome)
         level = logging.INFO if outcome.success else logging.ERROR
         _log.log(level, "%s", outcome.describe())
         for warning in outcome.warnings:
@@ -219,7 +240,7 @@ class Operations:
         for listener in list(self.listeners):
             try:
                 listener(event)
-            except Exception:
+            except (Exception, SystemExit, asyncio.CancelledError):
                 _log.exception("a listener failed on %s", type(event).__name__)
 
 

@@ -33,35 +33,36 @@ class Pipeline:
         """Accept ``event`` from any thread or task; False: there is no sink."""
         return self._dispatch.emit(event)
 
-    def place(self, name: str, generation: Generation | None) -> None:
+    def place(self, name: str, generation: Generation | None, *, enabled: bool = True) -> None:
         """Let ``generation`` take part under ``name`` (None: nobody), and open what was held.
 
-        From here on events reach it and it alone. What waited is delivered first.
+        From here on events reach it and it alone. What waited is delivered first. Where it
+        is not ``enabled``, it gets only what its mailbox holds from before.
         """
-        if generation is None:
+        if generation is None or not enabled:
             self._members.pop(name, None)
         else:
             self._members[name] = generation
         self._aim(name, generation)
         self._publish()
-        self._open(name, generation)
+        self._open(name, generation if enabled else None)
 
     async def hold(self, name: str) -> None:
         """Let events for ``name`` wait until ``place``, and nothing be inside it any more."""
+        mailbox = self._mailboxes.get(name)
+        if mailbox is not None:
+            mailbox.pause()
         generation = self._members.get(name)
-        if generation is None:
+        if generation is None:  # disabled: but its mailbox may hold something from before
+            await self.quiet(name)
             return
         if any(role in TRANSFORMS for role in generation.roles):
             self._entry.close()
             self._entry_held_for.add(name)
-        if Role.SINK in generation.roles:
-            mailbox = self._mailboxes.get(name)
-            if mailbox is not None:
-                mailbox.pause()
-            else:
-                gate = self._gate(name, self._direct(name, generation))
-                gate.close()
-                self._gates[name] = gate
+        if Role.SINK in generation.roles and mailbox is None:
+            gate = self._gate(name, self._direct(name, generation))
+            gate.close()
+            self._gates[name] = gate
         self._publish()
         await self.quiet(name)
 
@@ -81,6 +82,11 @@ class Pipeline:
         """Give up the delivery that is under way to ``name``; it is counted as dropped."""
         if name in self._mailboxes:
             self._mailboxes[name].abandon()
+
+    def orphan(self, name: str) -> None:
+        """Let nothing be delivered to ``name``, of which nothing runs, until ``place``."""
+        if name in self._mailboxes:
+            self._mailboxes[name].orphan()
 
     async def forget(self, name: str, grace: Callable[[Any], Awaitable[object]]) -> None:
         """Drop what belongs to the name itself; its last generation is gone."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hot_reload.errors import EngineMisuse, ManifestError
 from hot_reload.outcome import Outcome, Role, Running
-from hot_reload.policy.guards import may_load, may_reload
+from hot_reload.policy.guards import Refusal, may_load, may_reload
 from hot_reload.policy.registry import Entry, Registry
 from hot_reload.runtime.generation import Generation
 from hot_reload.runtime.slot import Slot
@@ -53,6 +53,16 @@ class Roster:
             raise EngineMisuse(f"plugin {slot.name!r} is registered or loaded already")
         self.lazy[slot.name] = slot
 
+    def may_load(self, slot: Slot) -> Refusal | None:
+        """Refuse a name that is taken, where it is sure that the plugin will have it.
+
+        Another file of the same name may hold a plugin that calls itself otherwise.
+        """
+        known = self.slots.get(slot.name)
+        if known is None or slot.named_by_caller or known.path == slot.path:
+            return may_load(self.registry, slot.name)
+        return None
+
     def admit(self, slot: Slot, new: Generation) -> None:
         """Let ``new`` become what ``slot`` runs, as far as the other plugins are concerned.
 
@@ -61,18 +71,20 @@ class Roster:
             DependencyFault: a dependency is missing or in a wrong version, here or in a
                 dependent, or they form a cycle.
         """
-        if slot.name not in self.slots:
+        name = slot.name
+        if self.slots.get(name) is not slot:
             # Only a loaded plugin says what it is called.
             if not slot.named_by_caller:
-                slot.name = new.described.name
-            refusal = may_load(self.registry, slot.name)
+                name = new.described.name
+            refusal = may_load(self.registry, name)
         else:
-            refusal = may_reload(self.registry, slot.name, new_roles=new.roles)
+            refusal = may_reload(self.registry, name, new_roles=new.roles)
         if refusal is not None:
             raise ManifestError(refusal.explanation, file=str(new.snapshot.main.path))
-        graph = self.registry.graph().with_edges(slot.name, new.described.dependencies)
-        versions = {name: _version(each) for name, each in self.slots.items()}
-        graph.check_versions({**versions, slot.name: new.described.version})
+        graph = self.registry.graph().with_edges(name, new.described.dependencies)
+        versions = {known: _version(each) for known, each in self.slots.items()}
+        graph.check_versions({**versions, name: new.described.version})
+        slot.name = name
 
     def enlist(self, slot: Slot) -> None:
         """Say what is so with ``slot`` now; called in the same breath as a commit."""
@@ -99,13 +111,15 @@ class Roster:
         self.slots.pop(slot.name, None)
         self.registry = self.registry.without(slot.name)
 
-    def remember(self, outcome: Outcome) -> None:
-        """Keep ``outcome`` as the plugin's last; a success clears its error."""
-        name = outcome.plugin
-        if name not in self.slots and name not in self.lazy:
+    def remember(self, slot: Slot, outcome: Outcome) -> None:
+        """Keep ``outcome`` as the last of ``slot``; a success clears its error."""
+        name = slot.name
+        known = self.slots.get(name) or self.lazy.get(name)
+        if known is None:
             self._last.pop(name, None)
             self._errors.pop(name, None)
-            return
+        if known is not slot:
+            return  # gone, never loaded, or the namesake of one that is
         self._last[name] = outcome
         if outcome.success:
             self._errors.pop(name, None)

@@ -12,6 +12,7 @@ import decimal
 import fractions
 import pathlib
 import uuid
+import zoneinfo
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +44,9 @@ _ATOMS: frozenset[type] = frozenset(
     }
 )
 
+_ZONED = frozenset({datetime.datetime, datetime.time})
+_ZONES = frozenset({type(None), datetime.timezone, zoneinfo.ZoneInfo})
+
 _HINT = "return plain data from get_reload_state: numbers, text, lists, dicts and the like"
 
 
@@ -67,6 +71,11 @@ class _Copier:
         if self._count > SIZE_LIMIT_VALUES:
             raise StateError(f"state has more than {SIZE_LIMIT_VALUES} values", hint=_HINT)
         if kind in _ATOMS:
+            if kind in _ZONED and type(value.tzinfo) not in _ZONES:
+                raise StateError(
+                    f"{path} cannot be carried: its tzinfo is {_described(value.tzinfo)}",
+                    hint=_HINT,
+                )
             return value
         if kind is bytearray:
             return bytearray(value)
@@ -88,9 +97,10 @@ class _Copier:
 
 def _described(value: Any) -> str:
     kind = type(value)
-    if "@g" in kind.__module__:
+    module = str(kind.__module__)  # a class may put anything there
+    if "@g" in module:
         return f"an instance of the plugin's own class {kind.__qualname__}, which is replaced too"
-    return f"a {kind.__module__}.{kind.__qualname__} is no plain data".replace("builtins.", "")
+    return f"a {module}.{kind.__qualname__} is no plain data".replace("builtins.", "")
 
 
 def _items(copier: _Copier, value: Any, path: str, depth: int) -> list[Any]:
@@ -100,19 +110,26 @@ def _items(copier: _Copier, value: Any, path: str, depth: int) -> list[Any]:
 def _pairs(copier: _Copier, value: Any, path: str, depth: int) -> list[tuple[Any, Any]]:
     return [
         (
-            copier.copy(key, f"{path}.key({key!r:.40})", depth),
-            copier.copy(each, f"{path}[{key!r:.40}]", depth),
+            copier.copy(key, f"{path}.key({_key(key)})", depth),
+            copier.copy(each, f"{path}[{_key(key)}]", depth),
         )
         for key, each in value.items()
     ]
 
 
+def _key(key: Any) -> str:
+    # The repr of an object of the plugin's own may do or raise anything.
+    return f"{key!r:.40}" if type(key) in _ATOMS else f"a {type(key).__qualname__}"
+
+
 def _default_dict(copier: _Copier, value: Any, path: str, depth: int) -> Any:
     factory = value.default_factory
-    if factory is not None and factory not in (int, float, str, list, dict, set, bool):
+    if not any(factory is each for each in _FACTORIES):
         raise StateError(f"{path} cannot be carried: its default factory is code", hint=_HINT)
     return defaultdict(factory, _pairs(copier, value, path, depth))
 
+
+_FACTORIES = (None, int, float, str, list, dict, set, bool)
 
 _Rebuild = Callable[[_Copier, Any, str, int], Any]
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hot_reload.errors import HookTimeout, ManifestError, PluginFault, UnhealthyError
+from hot_reload.errors import HookFailed, HookTimeout, ManifestError, PluginFault, UnhealthyError
 from hot_reload.hooks import (
     FLUSH,
     GET_RELOAD_STATE,
@@ -47,6 +47,7 @@ from hot_reload.runtime.slot import Slot
 from hot_reload.runtime.state import copied
 from hot_reload.settings import Settings
 from hot_reload.source.code import CodeCache
+from hot_reload.source.lookalike import remarks
 from hot_reload.source.namespace import Namespace
 from hot_reload.source.snapshot import SourceSnapshot, take_snapshot
 
@@ -110,6 +111,13 @@ class Transaction:
         self._on_commit = on_commit
         self.stage = Stage.READ
         self.committed = False
+        self._settling = False
+
+    @property
+    def abortable(self) -> bool:
+        """Whether a cancellation may reach it now: not once it has committed, nor while it
+        rolls back, which a cancellation would leave half done."""
+        return not (self.committed or self._settling)
 
     async def load(self) -> Done | Undone:
         """Bring the first generation to serve, or the next one after FAILED."""
@@ -117,6 +125,7 @@ class Transaction:
         try:
             snapshot = self._read()
             new = await self._prepare(snapshot)
+            self._precheck(new)
             await self._start(new)
             carried = await self._restore_rescued(new)
             await self._check_health(new)
@@ -127,7 +136,7 @@ class Transaction:
         except BaseException:
             await self._discard(new)
             raise
-        return Done(new, carried)
+        return Done(new, carried, new.remarks)
 
     async def swap(self, old: Generation, *, force: bool = False) -> Done | Undone:
         """Let a generation made of what is on disk now serve in place of ``old``."""
@@ -137,6 +146,7 @@ class Transaction:
             if snapshot.sha256 == old.snapshot.sha256 and not force:
                 return Done(old, unchanged=True)
             new = await self._prepare(snapshot)
+            self._precheck(new)
             if SwapPolicy.STOP_FIRST in (old.described.swap_policy, new.described.swap_policy):
                 return await self._swap_stop_first(old, new)
             await self._start(new)
@@ -150,7 +160,8 @@ class Transaction:
         except BaseException:
             await self._roll_back(old, new)
             raise
-        return Done(new, carried, await self._retire(old))
+        gone = Role.SINK in old.roles and Role.SINK not in new.roles
+        return Done(new, carried, (*new.remarks, *await self._retire(old, last_sink=gone)))
 
     def forget_failed(self) -> None:
         """Take out a plugin of which nothing runs."""
@@ -162,8 +173,7 @@ class Transaction:
         self._machinery.pipeline.place(self._slot.name, None)
         self._machinery.calls.open(self._slot.name)
         self._committed()
-        warnings = await self._retire(old, last=True)
-        return Done(None, warnings=warnings)
+        return Done(None, warnings=await self._retire(old, last_sink=True))
 
     # Before the commit: each step raises a PluginFault, and self.stage says where it was.
 
@@ -179,10 +189,11 @@ class Transaction:
         try:
             self._enter(Stage.SYNTAX)
             namespace.compile_all()
+            new.remarks = _remarks(snapshot)
             self._enter(Stage.IMPORT)
-            module = self._import(new)
+            module = await self._import(new)
             self._enter(Stage.PLUGIN)
-            factory = find_factory(module, self._machinery.app)
+            factory = self._find(new, module)
             self._enter(Stage.CONSTRUCT)
             await self._construct(new, factory)
             self._enter(Stage.METADATA)
@@ -192,16 +203,34 @@ class Transaction:
             raise
         return new
 
-    def _import(self, new: Generation) -> Any:
+    async def _import(self, new: Generation) -> Any:
+        missing: list[str] = []
+
+        def execute() -> Any:
+            try:
+                return new.namespace.execute()
+            except ModuleNotFoundError as error:
+                missing.append(str(error.name))
+                raise
+
         try:
-            return new.namespace.execute()
+            return await self._machinery.hooks.call(
+                "the module's body", execute, sources=new.sources
+            )
+        except HookFailed as fault:
+            if missing:
+                fault.hint = (
+                    f"if it is a distribution of that name: python -m pip install {missing[0]}"
+                )
+            raise
+
+    def _find(self, new: Generation, module: Any) -> Callable[[PluginContext], Any]:
+        try:
+            return find_factory(module, self._machinery.app)
         except PluginFault:
             raise
-        except BaseException as error:
-            fault = hook_failed(error, "the module's body", new.sources)
-            missing = error.name if isinstance(error, ModuleNotFoundError) else None
-        if missing:
-            fault.hint = f"if it is a distribution of that name: python -m pip install {missing}"
+        except BaseException as error:  # a __getattr__ or a descriptor of the module's own raised
+            fault = hook_failed(error, "the module, as its plugin was looked for,", new.sources)
         raise fault
 
     async def _construct(self, new: Generation, factory: Callable[[PluginContext], Any]) -> None:
@@ -216,20 +245,26 @@ class Transaction:
 
     def _describe(self, new: Generation, module: Any) -> None:
         try:
-            new.manifest = read_manifest(
-                module, new.plugin, default_name=_file_name(new.snapshot.top)
-            )
+            slot = self._slot
+            default = slot.name if slot.named_by_caller else _file_name(new.snapshot.top)
+            new.manifest = read_manifest(module, new.plugin, default_name=default)
             new.hooks = bind(new.plugin)
+            self._check_steps(new)
         except PluginFault as fault:
             fault.file = fault.file or str(new.snapshot.main.path)
             raise
         except BaseException as error:  # a property of the plugin's own raised
             raised = hook_failed(error, "its metadata", new.sources)
         else:
-            self._check_steps(new)
             self._keep_name(new)
             return
         raise raised
+
+    def _precheck(self, new: Generation) -> None:
+        """Ask early whether ``new`` would be admitted: before anything of it is started."""
+        self._admit(new)
+        assert new.context is not None
+        new.context.name = self._slot.name  # on a first load only the plugin says its name
 
     def _check_steps(self, new: Generation) -> None:
         for role in (Role.FILTER, Role.ENRICHER, Role.PROCESSOR, Role.REDACTOR):
@@ -292,10 +327,15 @@ class Transaction:
 
     async def _check_health(self, new: Generation) -> None:
         answer = await self._hook(new, HEALTH_CHECK)
-        if not is_healthy(answer):
-            raise UnhealthyError(
-                f"health_check answered {answer!r:.200}", file=str(new.snapshot.main.path)
-            )
+        try:
+            said = "" if is_healthy(answer) else f"health_check answered {answer!r:.200}"
+        except BaseException as error:  # its __bool__ or __repr__ is the plugin's own
+            fault = hook_failed(error, "the answer of health_check", new.sources)
+        else:
+            if said:
+                raise UnhealthyError(said, file=str(new.snapshot.main.path))
+            return
+        raise fault
 
     # The commit
 
@@ -311,8 +351,8 @@ class Transaction:
         self._committed()
 
     def _serve(self, generation: Generation) -> None:
-        enabled = self._slot.enabled
-        self._machinery.pipeline.place(self._slot.name, generation if enabled else None)
+        slot = self._slot
+        self._machinery.pipeline.place(slot.name, generation, enabled=slot.enabled)
         self._machinery.calls.open(self._slot.name)
 
     def _committed(self) -> None:
@@ -321,22 +361,25 @@ class Transaction:
 
     # After the commit: every mishap is a warning.
 
-    async def _retire(self, old: Generation, *, last: bool = False) -> tuple[Failure, ...]:
-        """Drain, flush, stop, teardown, release: each guarded, each once."""
-        warnings = await self._drain(old, last=last)
+    async def _retire(self, old: Generation, *, last_sink: bool) -> tuple[Failure, ...]:
+        """Drain, flush, stop, teardown, release: each guarded, each once.
+
+        ``last_sink``: no generation after it is a sink, so its mailbox is emptied into it.
+        """
+        warnings = await self._drain(old, last_sink=last_sink)
         for hook in (FLUSH, STOP, TEARDOWN):
             warnings += await self._guarded(old, hook)
-        if last:
+        if last_sink:
             await self._machinery.pipeline.forget(self._slot.name, self._grace)
         return tuple(warnings + await self._release(old))
 
-    async def _drain(self, old: Generation, *, last: bool) -> list[Failure]:
+    async def _drain(self, old: Generation, *, last_sink: bool) -> list[Failure]:
         pipeline, name = self._machinery.pipeline, self._slot.name
         self._enter(Stage.DRAIN)
 
         async def drained() -> None:
             await pipeline.quiet(name)
-            if last:
+            if last_sink:
                 await pipeline.empty([name])
             await old.leases.returned()
 
@@ -364,6 +407,7 @@ class Transaction:
         """Release a generation that never served: stop it if it may hold something."""
         if new is None:
             return ()
+        self._settling = True
         stage = self.stage
         warnings: list[Failure] = []
         if new.started:
@@ -380,12 +424,16 @@ class Transaction:
         fresh instance of the same bytes, where that fails."""
         state: Any = None
         try:
+            self._enter(Stage.CAPTURE)
             await self._hold(old)
             if old.hooks.has(GET_RELOAD_STATE):
                 state = copied(await self._hook(old, GET_RELOAD_STATE))
         except PluginFault as fault:
             return Undone(failure_of(self.stage, fault), await self._roll_back(old, new))
+        # A cancellation that reached the old one's stop would leave it half stopped, and serving.
+        self._settling = True
         warnings = [*await self._guarded(old, FLUSH), *await self._guarded(old, STOP)]
+        self._settling = False
         try:
             carried = await self._start_with_state(new, state)
             await self._hook(new, ON_RELOAD)
@@ -400,7 +448,7 @@ class Transaction:
             await self._bring_back(old, state, cancelled, warnings)
             raise
         warnings += await self._guarded(old, TEARDOWN)
-        return Done(new, carried, (*warnings, *await self._release(old)))
+        return Done(new, carried, (*new.remarks, *warnings, *await self._release(old)))
 
     async def _start_with_state(self, new: Generation, state: Any) -> StateCarried:
         await self._start(new)
@@ -425,6 +473,7 @@ class Transaction:
             slot = self._slot
             slot.current, slot.failed, slot.rescued_state = None, True, state
             self._machinery.pipeline.place(slot.name, None)
+            self._machinery.pipeline.orphan(slot.name)
             self._machinery.calls.open(slot.name)
             self._committed()
             return Undone(failure, tuple(warnings), beyond_repair)
@@ -501,6 +550,14 @@ def is_healthy(answer: object) -> bool:
             return bool(answer["healthy"])
         return str(answer.get("status", "ok")).lower() in HEALTHY_WORDS
     return answer is None or bool(answer)
+
+
+def _remarks(snapshot: SourceSnapshot) -> tuple[Failure, ...]:
+    return tuple(
+        Failure(Stage.SYNTAX, each.text, each.file, each.line)
+        for file in snapshot.files.values()
+        for each in remarks(file)
+    )
 
 
 def _file_name(top: str) -> str:

@@ -17,6 +17,7 @@ import builtins
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import itertools
 import logging
 import sys
 import weakref
@@ -48,14 +49,18 @@ class Namespace:
         dependencies: Mapping[str, Namespace] | None = None,
     ) -> None:
         self.snapshot = snapshot
-        # A dot in a file's name would make importlib look for a parent package.
-        self.top = f"{snapshot.top.replace('.', '_')}{MARK}{generation}"
+        self.top = _free_name(snapshot.top, generation)
         self._codes = codes
-        self._names = {snapshot.top: self.top}
+        # A plugin in a file named json.py that says `import json` means the standard
+        # library, which everyone else has imported under that name; its own modules it
+        # reaches by relative imports.
+        own = snapshot.top not in sys.stdlib_module_names
+        self._names = {snapshot.top: self.top} if own else {}
         for name, namespace in (dependencies or {}).items():
             self._names[name] = namespace.top
         self._released: dict[str, ModuleType] | None = None
         self._builtins = {**vars(builtins), "__import__": self._import}
+        _live[self.top] = self
 
     def execute(self) -> ModuleType:
         """Run the top module, and whatever of its own it imports as it runs.
@@ -64,7 +69,6 @@ class Namespace:
             SourceSyntaxError: a file does not compile.
             BaseException: whatever the module raises.
         """
-        _live[self.top] = self
         _Finder.install()
         return importlib.import_module(self.top)
 
@@ -111,15 +115,17 @@ class Namespace:
         spec = importlib.machinery.ModuleSpec(
             full_name, _Loader(self, name), origin=str(file.path), is_package=package
         )
-        spec.has_location = True
-        # No ``cached``: nothing may come to think that a bytecode file belongs to it.
+        # No ``has_location``, though it has one: a spec that says so makes up the path of a
+        # bytecode file and gives the module a ``__cached__``. None may belong to it.
         if package:
             spec.submodule_search_locations = [str(file.path.parent)]
         return spec
 
     def run(self, module: ModuleType, name: str) -> None:
         """Execute the file ``name`` in ``module``."""
-        code = self._codes.code(self.snapshot.files[name])
+        file = self.snapshot.files[name]
+        code = self._codes.code(file)
+        module.__file__ = str(file.path)
         module.__dict__["__builtins__"] = self._builtins
         exec(code, module.__dict__)
 
@@ -227,6 +233,14 @@ class _Finder(importlib.abc.MetaPathFinder):
         if cls._installed in sys.meta_path:
             sys.meta_path.remove(cls._installed)
         cls._installed = None
+
+
+def _free_name(top: str, generation: int) -> str:
+    """A module name for a generation that no other engine's generation has now."""
+    # A dot in a file's name would make importlib look for a parent package.
+    name = f"{top.replace('.', '_')}{MARK}{generation}"
+    others = (f"{name}x{number}" for number in itertools.count(2))
+    return next(each for each in itertools.chain([name], others) if each not in _live)
 
 
 def _forget_loggers(top: str) -> None:

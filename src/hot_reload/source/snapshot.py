@@ -62,17 +62,14 @@ class DiskFiles:
 
     def read(self, path: Path, *, limit_bytes: int) -> bytes:
         try:
-            # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
-            # O_NOFOLLOW: links were resolved, and checked, before.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            return _read_once(path, limit_bytes)
         except OSError as error:
-            raise _unreadable(path, error) from None
+            if error.errno != errno.EIO:
+                raise _unreadable(path, error) from None
         try:
-            return _read_regular(descriptor, path, limit_bytes)
+            return _read_once(path, limit_bytes)  # a network or flash disk may recover at once
         except OSError as error:
             raise _unreadable(path, error) from None
-        finally:
-            os.close(descriptor)
 
     def list_sources(self, directory: Path) -> tuple[Path, ...]:
         found: list[Path] = []
@@ -96,7 +93,8 @@ def take_snapshot(path: Path, files: Files) -> SourceSnapshot:
     Raises:
         SourceError: it cannot be read as it should; the message says what and why.
     """
-    if path.is_dir() and not path.name.endswith(".py"):
+    # os.path's, for Path.is_dir() raises on a name that is too long for the file system.
+    if os.path.isdir(path) and not path.name.endswith(".py"):
         return _package_snapshot(path, files)
     data = files.read(_resolved(path, path.parent), limit_bytes=FILE_LIMIT_BYTES)
     if not data.strip():
@@ -128,7 +126,8 @@ def _package_snapshot(directory: Path, files: Files) -> SourceSnapshot:
         if relative.name == "__init__.py":
             packages.add(name)
         found[name] = SourceFile(path, data, hashlib.sha256(data).hexdigest())
-        digest.update(f"{relative.as_posix()}\0{found[name].sha256}\n".encode())
+        # fsencode: a name that is no UTF-8 is still a name.
+        digest.update(os.fsencode(relative.as_posix()) + f"\0{found[name].sha256}\n".encode())
     return SourceSnapshot(directory.name, found, frozenset(packages), digest.hexdigest())
 
 
@@ -143,7 +142,8 @@ def _resolved(path: Path, root: Path) -> Path:
     try:
         real = path.resolve(strict=True)
         inside = real.is_relative_to(root.resolve(strict=True))
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links before Python 3.13
+    # RuntimeError: a loop of links before Python 3.13; ValueError: a NUL in the name.
+    except (OSError, RuntimeError, ValueError) as error:
         raise _unreadable(path, error) from None
     if not inside:
         raise SourceError(
@@ -152,6 +152,16 @@ def _resolved(path: Path, root: Path) -> Path:
             hint="copy the file, or load the plugin from where it lies",
         )
     return real
+
+
+def _read_once(path: Path, limit_bytes: int) -> bytes:
+    # O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
+    # O_NOFOLLOW: links were resolved, and checked, before.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return _read_regular(descriptor, path, limit_bytes)
+    finally:
+        os.close(descriptor)
 
 
 def _read_regular(descriptor: int, path: Path, limit_bytes: int) -> bytes:
@@ -174,7 +184,9 @@ def _read_regular(descriptor: int, path: Path, limit_bytes: int) -> bytes:
     return b"".join(chunks)
 
 
-def _unreadable(path: Path, error: OSError | RuntimeError) -> SourceError:
+def _unreadable(path: Path, error: OSError | RuntimeError | ValueError) -> SourceError:
+    if isinstance(error, ValueError):
+        return SourceError(f"cannot read {path}: {error}", file=str(path))
     if isinstance(error, RuntimeError) or error.errno == errno.ELOOP:
         return SourceError(f"symlink loop at {path}", file=str(path))
     if error.errno == errno.ENOENT:
@@ -185,6 +197,9 @@ def _unreadable(path: Path, error: OSError | RuntimeError) -> SourceError:
         return SourceError(
             f"file missing: {path}", file=str(path), hint="restore it, or unload the plugin"
         )
+    if error.errno == errno.ENXIO:  # what opening a socket says
+        kind = stat.filemode(os.lstat(path).st_mode)
+        return SourceError(f"{path} is not a regular file ({kind})", file=str(path))
     return SourceError(f"cannot read {path}: {error.strerror or error}", file=str(path))
 
 

@@ -1,0 +1,99 @@
+"""From inside what a call comes, and whom a closed gate holds."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from hot_reload.runtime import calls
+from hot_reload.runtime.calls import CallGates
+
+
+async def test_what_runs_inside_what() -> None:
+    assert calls.inside_hook() is calls.inside_any() is None
+    with calls.inside("a", hook=False, lease=True):
+        assert calls.inside_hook() is None
+        assert calls.inside_handler("a")
+        assert not calls.inside_handler("b")
+        with calls.inside("b", hook=True):
+            assert calls.inside_hook() == "b"
+            assert calls.inside_any() == "b"
+            assert calls.inside_handler("a")
+            assert calls.holds_lease("a")
+            assert not calls.holds_lease("b")
+            assert calls.held_by_hook()
+        assert calls.inside_hook() is None
+    assert calls.inside_any() is None
+
+
+async def test_a_task_that_a_hook_started_is_free_when_the_hook_has_ended() -> None:
+    begin, end = asyncio.Event(), asyncio.Event()
+    seen: list[object] = []
+
+    async def background() -> None:
+        seen.append((calls.inside_hook(), calls.held_by_hook()))
+        begin.set()
+        await end.wait()
+        seen.append((calls.inside_hook(), calls.held_by_hook()))
+
+    with calls.inside("a", hook=True):
+        task = asyncio.create_task(background())
+        await begin.wait()
+    end.set()
+    await task
+    # Inside, but the hook does not wait for it; afterwards not even that.
+    assert seen == [("a", False), (None, False)]
+
+
+async def test_adopting_a_task_outside_of_everything_is_harmless() -> None:
+    calls.adopt_task()
+    assert not calls.held_by_hook()
+
+
+async def passes(gates: CallGates, plugin: str) -> bool:
+    task = asyncio.create_task(gates.passed(plugin))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    done = task.done()
+    task.cancel()
+    await asyncio.wait({task})
+    return done
+
+
+async def test_a_closed_gate_holds_calls_to_its_plugin_alone() -> None:
+    gates = CallGates()
+    assert await passes(gates, "a")
+    gates.close("a")
+    gates.close("a")
+    assert not await passes(gates, "a")
+    assert await passes(gates, "b")
+    waiting = asyncio.create_task(gates.passed("a"))
+    await asyncio.sleep(0)
+    gates.open("a")
+    gates.close("a")  # closed again before the waiter had its turn
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    gates.open("a")
+    gates.open("a")
+    await waiting
+
+
+@pytest.mark.parametrize(
+    ("hook", "lease", "free"), [(True, False, True), (False, True, True), (False, False, False)]
+)
+async def test_whom_the_gate_waits_for_passes(hook: bool, lease: bool, free: bool) -> None:
+    gates = CallGates()
+    gates.close("a")
+
+    async def inside() -> bool:
+        with calls.inside("a", hook=hook, lease=lease):
+            try:
+                async with asyncio.timeout(0):
+                    await gates.passed("a")
+            except TimeoutError:
+                return False
+            return True
+
+    assert await inside() is free

@@ -1,0 +1,125 @@
+"""Finding the plugin: register, then a class, then create."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hot_reload.errors import NoPluginError
+from hot_reload.runtime.discovery import find_factory
+
+
+def module(source: str, name: str = "counter@g1") -> ModuleType:
+    made = ModuleType(name)
+    made.__file__ = "/plugins/counter.py"
+    exec(source, made.__dict__)
+    return made
+
+
+CONTEXT: Any = SimpleNamespace(config={"k": 1})
+
+
+def make(source: str) -> Any:
+    return find_factory(module(source), "app")(CONTEXT)
+
+
+def refused(source: str) -> NoPluginError:
+    with pytest.raises(NoPluginError) as caught:
+        find_factory(module(source), "app")
+    assert caught.value.hint
+    return caught.value
+
+
+def test_F01_register_comes_first_then_a_class_then_create() -> None:
+    register = "def register(app, context): return ('register', app, context.config)\n"
+    kind = "class A:\n    version = '1'\n"
+    create = "def create(config): return ('create', config)\n"
+    assert make(register + kind + create) == ("register", "app", {"k": 1})
+    assert type(make(kind + create)).__name__ == "A"
+    assert make(create) == ("create", {"k": 1})
+
+
+@pytest.mark.parametrize(
+    ("signature", "expected"),
+    [
+        ("self", {}),
+        ("self, config", {"config": {"k": 1}}),
+        ("self, *, config", {"config": {"k": 1}}),
+        ("self, config=None", {"config": {"k": 1}}),
+        ("self, other=2", {"other": 2}),
+        ("self, context", {"context": CONTEXT}),
+        ("self, *, context", {"context": CONTEXT}),
+        ("self, anything, /", {"anything": CONTEXT}),
+        ("self, context, config=None", {"context": CONTEXT, "config": None}),
+        ("self, *args, **rest", {"args": (), "rest": {}}),
+    ],
+)
+def test_how_a_class_is_constructed(signature: str, expected: dict[str, object]) -> None:
+    source = f"class A:\n    version = '1'\n    def __init__({signature}): self.got = locals()\n"
+    got = dict(make(source).got)
+    del got["self"]
+    assert got == expected
+
+
+def test_a_class_that_wants_more_is_refused() -> None:
+    error = refused("class A:\n    version = '1'\n    def __init__(self, a, b): pass\n")
+    assert "it wants a, b" in str(error)
+
+
+def test_a_class_without_a_signature_is_called_with_nothing() -> None:
+    made = make(
+        "class A(type):\n    version = '1'\n    __signature__ = 3\n    def __new__(cls): return 7\n"
+    )
+    assert made == 7
+
+
+def test_T12_nothing_two_and_a_choice() -> None:
+    assert "no plugin in the module" in str(refused("x = 1"))
+    two = "class A:\n    version = '1'\nclass B:\n    metadata = {}\n"
+    error = refused(two)
+    assert "A and B" in str(error)
+    assert error.file == "/plugins/counter.py"
+    assert type(make(two + "def register(app, context): return B()\n")).__name__ == "B"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from hot_reload import Plugin\n",  # imported, not its own
+        "class E(Exception):\n    version = '1'\n",
+        "class A:\n    def handle(self, request): pass\n",  # no version, and nothing declared
+        "PLUGIN_META = {}\nclass A: pass\n",  # declared, but it does nothing
+        "import abc\nclass A(abc.ABC):\n    version = '1'\n    @abc.abstractmethod\n"
+        "    def f(self): pass\n",
+        "register = 3\ncreate = 4\n",
+    ],
+)
+def test_T12_what_is_no_plugin(source: str) -> None:
+    refused(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from hot_reload import Plugin\nclass A(Plugin): pass\n",
+        "PLUGIN_META = {}\nclass A:\n    def handle(self, request): pass\n",
+        "PLUGIN_METADATA = {}\nclass A:\n    def shutdown(self): pass\n",
+        "class Base:\n    version = '1'\nclass A(Base): pass\n",
+        "class A:\n    version = '1'\nB = A\n",
+        "import enum\nclass Aside:\n    pass\nclass A:\n    version = '1'\n",
+    ],
+)
+def test_what_is_one_plugin(source: str) -> None:
+    assert type(make(source)).__name__ == "A"
+
+
+def test_a_class_from_a_submodule_of_its_own_counts_and_a_strangers_does_not() -> None:
+    own = type("A", (), {"version": "1", "__module__": "counter@g1.inner"})
+    stranger = type("B", (), {"version": "1", "__module__": "counter@g11"})
+    made = module("")
+    made.A, made.B = own, stranger  # type: ignore[attr-defined]
+    assert isinstance(find_factory(made, None)(CONTEXT), own)
+    assert "counter@g1" not in sys.modules

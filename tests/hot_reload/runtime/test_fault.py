@@ -1,0 +1,103 @@
+"""What a plugin raised, in words: one line, trimmed, safe to print, holding nothing."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+import weakref
+
+import pytest
+
+from hot_reload.errors import HookFailed, PluginFault
+from hot_reload.outcome import Stage
+from hot_reload.runtime.fault import CAUSE_LIMIT, cause_of, failure_of, hook_failed
+from hot_reload_fixtures import UnprintableFault
+
+ESCAPES = "\x1b[2J\x07\x9b\u202e\n\r\t\x7f\ud800"
+
+
+def caught(error: BaseException) -> BaseException:
+    try:
+        raise error
+    except BaseException as raised:
+        return raised
+
+
+def test_I2_a_cause_is_one_printable_line_and_trimmed() -> None:
+    cause = cause_of(ValueError(f"first{ESCAPES}second"))
+    assert cause.startswith("ValueError: first\\x1b[2J")
+    assert cause.endswith("second")
+    assert cause.isprintable()
+    long = cause_of(ValueError("x" * 1_000_000))
+    assert len(long) == CAUSE_LIMIT
+    assert long.endswith("…")
+    assert cause_of(ValueError()) == "ValueError"
+
+
+def test_I7_an_exception_whose_str_raises_anything() -> None:
+    class Worse(Exception):
+        def __str__(self) -> str:
+            raise SystemExit
+
+    assert "__str__ raised RuntimeError" in cause_of(UnprintableFault("x"))
+    assert "__str__ raised SystemExit" in cause_of(Worse())
+
+
+def test_a_fault_points_at_the_innermost_line_of_the_plugins_own() -> None:
+    source = "def outer():\n    inner()\ndef inner():\n    int('x')\n"
+    space: dict[str, object] = {}
+    exec(compile(source, "/plugins/p.py", "exec"), space)
+    try:
+        space["outer"]()  # type: ignore[operator]
+    except ValueError as error:
+        fault = hook_failed(error, "start", {"/plugins/p.py"})
+        elsewhere = hook_failed(error, "start", {"/plugins/other.py"})
+    assert (fault.file, fault.line) == ("/plugins/p.py", 4)
+    assert (elsewhere.file, elsewhere.line) == (None, None)
+    assert "invalid literal" in fault.traceback_text
+
+
+def test_a_traceback_that_cannot_be_formatted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: BaseException) -> list[str]:
+        raise RuntimeError
+
+    monkeypatch.setattr(traceback, "format_exception", broken)
+    fault = hook_failed(caught(ValueError("x")), "start", ())
+    assert "cannot be shown" in fault.traceback_text
+
+
+def test_a_fault_holds_neither_the_exception_nor_its_frames() -> None:
+    class Thing:
+        pass
+
+    def failing() -> HookFailed:
+        thing = Thing()
+        watched.append(weakref.ref(thing))
+        return hook_failed(caught(ValueError(thing)), "start", ())
+
+    watched: list[weakref.ref[Thing]] = []
+    fault = failing()
+    gc.collect()
+    assert watched[0]() is None
+    assert "ValueError" in str(fault)
+
+
+def test_every_text_of_a_failure_is_safe_to_print() -> None:
+    fault = PluginFault(
+        f"cause {ESCAPES}",
+        file=f"/plugins/{ESCAPES}.py",
+        line=3,
+        hint=f"pip install {ESCAPES}",
+        traceback_text=f"line one\nline {ESCAPES.replace(chr(10), '')}\n",
+    )
+    failure = failure_of(Stage.START, fault)
+    for text in (failure.cause, failure.file, failure.hint, str(failure)):
+        assert text
+        assert text.isprintable()
+    assert failure.traceback.startswith("line one\nline ")
+    assert all(line.isprintable() for line in failure.traceback.split("\n"))
+
+
+def test_what_a_fault_does_not_say_is_not_made_up() -> None:
+    failure = failure_of(Stage.READ, PluginFault("no"))
+    assert (failure.file, failure.line, failure.hint, failure.traceback) == (None, None, None, "")

@@ -1,0 +1,381 @@
+"""A namespace for each generation: every kind of import reaches its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import logging
+import os
+import pickle
+import py_compile
+import sys
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from hot_reload.errors import SourceSyntaxError
+from hot_reload.source.code import CodeCache
+from hot_reload.source.namespace import Namespace, _Finder, _live
+from hot_reload.source.snapshot import DiskFiles, take_snapshot
+from hot_reload_fixtures import PluginDirectory, SaveStyle, collect_garbage
+
+
+class Maker:
+    """Makes generations of what lies in a directory, and releases them."""
+
+    def __init__(self, plugins: PluginDirectory) -> None:
+        self.plugins = plugins
+        self.codes = CodeCache()
+        self.made: list[Namespace] = []
+
+    def generation(
+        self, path: Path, dependencies: Mapping[str, Namespace] | None = None
+    ) -> Namespace:
+        number = len(self.made) + 1
+        snapshot = take_snapshot(path, DiskFiles())
+        self.made.append(Namespace(snapshot, number, self.codes, dependencies))
+        return self.made[-1]
+
+    def module(self, name: str, source: str) -> ModuleType:
+        return self.generation(self.plugins.write(name, source)).execute()
+
+    def package(self, name: str, sources: Mapping[str, str]) -> ModuleType:
+        return self.generation(self.plugins.write_package(name, sources)).execute()
+
+
+@pytest.fixture
+def maker(hot_reload_dir: PluginDirectory) -> Iterator[Maker]:
+    modules, finders = set(sys.modules), list(sys.meta_path)
+    loggers = set(logging.Logger.manager.loggerDict)
+    maker = Maker(hot_reload_dir)
+    yield maker
+    for each in maker.made:
+        each.release()
+    maker.made.clear()
+    assert {name for name in set(sys.modules) - modules if "@g" in name} == set()
+    assert sys.meta_path == finders
+    assert {name for name in set(logging.Logger.manager.loggerDict) - loggers if "@g" in name} == (
+        set()
+    )
+
+
+def test_two_generations_live_side_by_side(maker: Maker) -> None:
+    one = maker.module("counter", "value = 1")
+    two = maker.module("counter", "value = 2")
+    assert (one.value, two.value) == (1, 2)
+    assert (one.__name__, two.__name__) == ("counter@g1", "counter@g2")
+    assert sys.modules["counter@g1"] is one
+    assert "counter" not in sys.modules
+    assert two.__file__ == str(maker.plugins.path("counter"))
+    assert two.__spec__ is not None
+    assert two.__spec__.cached is None
+    assert not hasattr(two, "__cached__")
+
+
+PACKAGE = {
+    "__init__": """
+        import chat.words
+        import chat.words as aliased
+        from chat import words as chosen
+        from chat.words import greeting
+        from chat.all_of_it import *
+        from . import sub
+        from .sub.deep import depth, up
+        def late():
+            from chat import lazy
+            import chat.lazy_two
+            from .sub import late_sub
+            return (lazy.value, chat.lazy_two.value, late_sub.value)
+    """,
+    "words": "greeting = 'hello'",
+    "all_of_it": "__all__ = ['starred']\nstarred = '*'\nhidden = 1",
+    "lazy": "value = 1",
+    "lazy_two": "value = 1",
+    "sub/__init__": "",
+    "sub/deep": "depth = 2\nfrom .. import words as up\nfrom chat.sub import late_sub",
+    "sub/late_sub": "value = 1",
+}
+
+
+def test_every_kind_of_import_reaches_its_own_generation(maker: Maker) -> None:
+    one = maker.package("chat", PACKAGE)
+    maker.plugins.edit("chat/words", "hello", "goodbye")
+    maker.plugins.edit("chat/lazy", "1", "2")
+    maker.plugins.edit("chat/lazy_two", "1", "2")
+    maker.plugins.edit("chat/sub/late_sub", "1", "2")
+    two = maker.generation(maker.plugins.path("chat")).execute()
+    for module, greeting, late in ((one, "hello", (1, 1, 1)), (two, "goodbye", (2, 2, 2))):
+        assert module.greeting == greeting
+        assert module.words is module.aliased is module.chosen is module.up
+        assert module.words.__name__ == f"{module.__name__}.words"
+        assert module.chat is module
+        assert (module.starred, module.depth) == ("*", 2)
+        assert not hasattr(module, "hidden")
+        assert module.late() == late
+
+
+def test_import_of_itself_is_its_own_generation(maker: Maker) -> None:
+    module = maker.module("counter", "import counter\nvalue = 1\ndef me(): return counter")
+    assert module.me() is module
+
+
+def test_an_import_cycle_within_a_package(maker: Maker) -> None:
+    module = maker.package(
+        "chat",
+        {
+            "__init__": "from . import a",
+            "a": "from chat import b\ndef f(): return b.g()",
+            "b": "import chat.a\ndef g(): return chat.a.__name__",
+        },
+    )
+    assert module.a.f() == "chat@g1.a"
+
+
+def test_a_late_import_after_release_is_served_and_not_published(maker: Maker) -> None:
+    module = maker.package("chat", PACKAGE)
+    (namespace,) = maker.made
+    names = namespace.modules()
+    namespace.release()
+    namespace.release()
+    assert namespace.modules().keys() == names.keys()
+    maker.plugins.edit("chat/lazy", "1", "2")
+    assert module.late() == (1, 1, 1)  # of its own bytes
+    assert module.late() == (1, 1, 1)
+    assert not [name for name in sys.modules if name.startswith("chat@g1")]
+
+
+def test_a_late_import_after_release_that_fails(maker: Maker) -> None:
+    module = maker.package(
+        "chat",
+        {
+            "__init__": """
+                def missing():
+                    import chat.nowhere
+                def broken():
+                    from chat import bad
+                def absent():
+                    from chat import no_such_name
+                def plain():
+                    import chat
+                    return chat
+                def outside():
+                    import json
+                    return json
+            """,
+            "bad": "raise ValueError('bad')",
+        },
+    )
+    maker.made[0].release()
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        module.missing()
+    for _ in range(2):  # what failed is not kept half done
+        with pytest.raises(ValueError, match="bad"):
+            module.broken()
+    with pytest.raises(ImportError, match="no_such_name"):
+        module.absent()
+    assert module.plain() is module
+    assert module.outside() is importlib.import_module("json")
+
+
+def test_imports_of_what_is_not_there_fail_as_ever(maker: Maker) -> None:
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        maker.package("chat", {"__init__": "import chat.nowhere"})
+    assert _Finder().find_spec("counter@g99") is None
+    assert _Finder().find_spec("json") is None
+
+
+def test_dataclasses_type_hints_and_pickle_work_while_it_lives(maker: Maker) -> None:
+    module = maker.module(
+        "counter",
+        """
+        from __future__ import annotations
+        import dataclasses, enum
+        class Colour(enum.Enum):
+            RED = 1
+        @dataclasses.dataclass
+        class Point:
+            x: int
+            colour: Colour = Colour.RED
+            other: Point | None = None
+        """,
+    )
+    assert typing.get_type_hints(module.Point)["colour"] is module.Colour
+    point = module.Point(1, other=module.Point(2))
+    assert pickle.loads(pickle.dumps(point)) == point
+    assert dataclasses.asdict(point)["other"]["x"] == 2
+
+
+def test_F23_source_and_tracebacks_are_of_the_real_file(maker: Maker) -> None:
+    module = maker.module("counter", "def f():\n    return 1\n")
+    assert module.f.__code__.co_filename == str(maker.plugins.path("counter"))
+    assert inspect.getsource(module.f) == "def f():\n    return 1\n"
+    loader = module.__spec__.loader if module.__spec__ else None
+    assert isinstance(loader, importlib.abc.InspectLoader)
+    assert loader.get_source("counter@g1") == "def f():\n    return 1\n"
+    assert not loader.is_package("counter@g1")
+    assert loader.get_filename("counter@g1") == module.__file__  # type: ignore[attr-defined]
+
+
+def test_a_module_named_like_the_standard_library(maker: Maker) -> None:
+    """A plugin in json.py shadows json for nobody, and not for itself either.
+
+    Everyone else gets the standard library's, which is in ``sys.modules`` under that
+    name. So does the plugin: a single file that says ``import json`` can only mean
+    that one, and a package of such a name reaches its own modules by relative imports.
+    """
+    import json
+
+    module = maker.module("json", "import json\ntext = json.dumps([1])\nmine = True")
+    assert module.text == "[1]"
+    assert module.json is json
+    assert sys.modules["json"] is json
+    assert not hasattr(json, "mine")
+    package = maker.package(
+        "logging", {"__init__": "import logging\nfrom . import own", "own": "value = 1"}
+    )
+    assert package.logging is logging
+    assert package.own.value == 1
+
+
+def test_two_plugins_with_one_file_name_do_not_meet(maker: Maker) -> None:
+    one = maker.generation(maker.plugins.write("a/counter", "import counter as me\nv = 'a'"))
+    two = maker.generation(maker.plugins.write("b/counter", "import counter as me\nv = 'b'"))
+    assert (one.execute().v, two.execute().v) == ("a", "b")
+    assert one.execute().me is one.execute()
+
+
+def test_two_engines_generations_of_one_number_do_not_meet(maker: Maker) -> None:
+    path = maker.plugins.write("counter", "value = 1")
+    one = Namespace(take_snapshot(path, DiskFiles()), 1, maker.codes)
+    maker.plugins.write("counter", "value = 2")
+    two = Namespace(take_snapshot(path, DiskFiles()), 1, maker.codes)
+    maker.made += [one, two]
+    assert (one.execute().value, two.execute().value) == (1, 2)
+    one.release()
+    assert sys.modules[two.top].value == 2
+
+
+def test_a_dependency_is_the_generation_that_it_was_given(maker: Maker) -> None:
+    geo = maker.generation(maker.plugins.write_package("geo", {"__init__": "v = 1", "n": "m = 1"}))
+    geo.execute()
+    user = maker.generation(
+        maker.plugins.write("user", "import geo.n\nfrom geo import v\nm = geo.n.m"), {"geo": geo}
+    )
+    module = user.execute()
+    assert (module.v, module.m) == (1, 1)
+    assert module.geo.__name__ == "geo@g1"
+
+
+def test_names_with_dots_marks_and_other_letters(maker: Maker) -> None:
+    for name in ("my.plugin", "a@g1", "zähler", "with space"):
+        path = maker.plugins.root / f"{name}.py"
+        path.write_text("value = __name__", encoding="utf-8")
+        assert maker.generation(path).execute().value.endswith(f"@g{len(maker.made)}")
+
+
+def test_compile_all_finds_an_error_in_a_file_that_nobody_imports(maker: Maker) -> None:
+    path = maker.plugins.write_package("chat", {"__init__": "", "bad": "def f(:"})
+    with pytest.raises(SourceSyntaxError):
+        maker.generation(path).compile_all()
+    assert not [name for name in sys.modules if name.startswith("chat@g")]
+
+
+def test_loggers_by_module_name_are_forgotten(maker: Maker) -> None:
+    maker.package(
+        "chat",
+        {
+            "__init__": "import logging\nfrom . import a\nlog = logging.getLogger(__name__)",
+            "a": "import logging\nlog = logging.getLogger(__name__)",
+        },
+    )
+    assert "chat@g1.a" in logging.Logger.manager.loggerDict
+    maker.made[0].release()
+    assert not [name for name in logging.Logger.manager.loggerDict if name.startswith("chat@g1")]
+
+
+def test_the_finder_is_there_only_while_a_generation_lives(maker: Maker) -> None:
+    before = list(sys.meta_path)
+    maker.module("counter", "value = 1")
+    maker.module("other", "value = 1")
+    assert len(sys.meta_path) == len(before) + 1
+    maker.made[0].release()
+    assert len(sys.meta_path) == len(before) + 1
+    maker.made[1].release()
+    assert sys.meta_path == before
+    assert not _live
+
+
+def test_someone_who_empties_the_meta_path_is_survived(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker.module("counter", "value = 1")
+    sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, _Finder)]
+    maker.made[0].release()
+    assert maker.module("other", "value = 2").value == 2
+
+
+def test_a_released_generation_is_garbage(maker: Maker) -> None:
+    import weakref
+
+    module = maker.package("chat", PACKAGE)
+    watched = [weakref.ref(each) for each in maker.made[0].modules().values()]
+    maker.made.pop().release()
+    del module
+    collect_garbage()
+    assert [each() for each in watched] == [None] * len(watched)
+
+
+@pytest.fixture
+def bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+
+
+@pytest.mark.usefixtures("bytecode")
+def test_the_byte_rule_same_size_and_mtime(maker: Maker) -> None:
+    path = maker.plugins.write("counter", "value = 1")
+    # The trap is real: importlib itself serves the stale bytecode here.
+    py_compile.compile(str(path), doraise=True)
+    maker.plugins.write("counter", "value = 2", same_second=True)
+    spec = importlib.util.spec_from_file_location("stale_counter", path)
+    assert spec is not None
+    assert spec.loader is not None
+    stale: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(stale)
+    assert stale.value == 1
+    assert maker.generation(path).execute().value == 2
+
+
+@pytest.mark.usefixtures("bytecode")
+def test_the_byte_rule_with_a_planted_bytecode_file(maker: Maker) -> None:
+    path = maker.plugins.write_package("chat", {"__init__": "from . import a", "a": "value = 2"})
+    planted = maker.plugins.write("evil", "value = 666")
+    file = path / "a.py"
+    for mode in (
+        py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        py_compile.PycInvalidationMode.TIMESTAMP,
+    ):
+        py_compile.compile(
+            str(planted),
+            cfile=importlib.util.cache_from_source(str(file)),
+            dfile=str(file),
+            doraise=True,
+            invalidation_mode=mode,
+        )
+        assert maker.generation(path).execute().a.value == 2
+    written = {each.name for each in path.rglob("*.pyc")}
+    assert written == {Path(importlib.util.cache_from_source("a.py")).name}  # none by us
+
+
+@pytest.mark.parametrize("style", SaveStyle)
+def test_every_save_style_is_read_as_it_is(maker: Maker, style: SaveStyle) -> None:
+    path = maker.plugins.write("counter", "value = 1")
+    assert maker.generation(path).execute().value == 1
+    maker.plugins.save("counter", "value = 2", style)
+    assert maker.generation(path).execute().value == 2
+    assert os.path.exists(path)
