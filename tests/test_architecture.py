@@ -47,12 +47,12 @@ PYTEST_NAMES = ("pytest_plugin", "suite")
 PYTEST_COLLECTORS: frozenset[str] = frozenset({"hot_reload_conformance.door"})
 """Others that make or parametrize tests: pytest is what they are about."""
 HYPOTHESIS_NAMES = ("strategies", "machine", "suite", "properties")
-HYPOTHESIS_MODULES: frozenset[str] = frozenset({"hot_reload_conformance.examples"})
+HYPOTHESIS_MODULES: frozenset[str] = frozenset({"hot_reload_conformance.plugins.examples"})
 """Others that run properties: each is imported only by those who run checks."""
 
 REFERENCE_ADAPTER = "hot_reload_conformance.adapters.reference"
 PLUGIN_SUBJECT: frozenset[str] = frozenset(
-    {"hot_reload_conformance.bare_plugin", "hot_reload_conformance.plugin_case"}
+    {"hot_reload_conformance.plugins.bare", "hot_reload_conformance.plugins.case"}
 )
 """Modules that use the engine or parts of it because a plugin, and no host, is the subject."""
 
@@ -662,7 +662,7 @@ RIGHT: Files = {
     f"{KIT}/__init__.py": "import importlib\nfrom typing import Any\n",
     f"{KIT}/adapter.py": "import hot_reload.outcome\nfrom hot_reload import ports\n",
     f"{KIT}/adapters/reference.py": "from hot_reload.runtime.engine import Engine\n",
-    f"{KIT}/plugin_case.py": "from hot_reload import Engine\n",
+    f"{KIT}/plugins/case.py": "from hot_reload import Engine\n",
     f"{KIT}/pytest_plugin.py": (
         "from __future__ import annotations\nfrom collections import abc\nimport pytest\n"
     ),

@@ -48,6 +48,8 @@ class Check:
     deadline_seconds: float
     """For each variant."""
     order: int
+    module: str = ""
+    """The module that holds ``run``."""
 
     @property
     def id(self) -> str:
@@ -111,6 +113,7 @@ def check(
             needs=clause.claims | frozenset(needs),
             deadline_seconds=deadline_seconds,
             order=len(_checks),
+            module=function.__module__,
         )
         if any(each.id == made.id for each in _checks):
             raise ValueError(f"two checks are called {made.id}")
@@ -122,9 +125,7 @@ def check(
 
 def all_checks() -> tuple[Check, ...]:
     """Every check, in the order of a run."""
-    for name in MODULES:
-        importlib.import_module(f"hot_reload_conformance.checks.{name}")
-    return tuple(_checks)
+    return _imported(MODULES)
 
 
 def host_checks() -> tuple[Check, ...]:
@@ -133,7 +134,17 @@ def host_checks() -> tuple[Check, ...]:
 
 def plugin_checks() -> tuple[Check, ...]:
     """The checks of plugins; those of hosts need not be imported for them."""
-    for name in MODULES:
-        if name.startswith("plug"):
-            importlib.import_module(f"hot_reload_conformance.checks.{name}")
-    return tuple(each for each in _checks if each.clause.for_plugins)
+    found = _imported([name for name in MODULES if name.startswith("plug")])
+    return tuple(each for each in found if each.clause.for_plugins)
+
+
+def _imported(names: Sequence[str]) -> tuple[Check, ...]:
+    """What is registered once these modules are imported, in the order of ``MODULES``,
+    whichever of them was imported first."""
+    for name in names:
+        importlib.import_module(f"{_PACKAGE}.{name}")
+    rank = {f"{_PACKAGE}.{name}": place for place, name in enumerate(MODULES)}
+    return tuple(sorted(_checks, key=lambda each: (rank.get(each.module, len(rank)), each.order)))
+
+
+_PACKAGE = "hot_reload_conformance.checks"

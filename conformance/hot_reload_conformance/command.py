@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hot_reload_conformance.report.summary import Report
     from hot_reload_conformance.verdict import CheckResult
 
+VERBOSE = 2
+"""As in pytest: from ``-vv`` on a story is told in full."""
 _CLICK = {"bad": "red", "good": "green", "warn": "yellow", "code": "cyan"}
 
 
@@ -33,7 +35,10 @@ def main() -> None:
     show_default=True,
     help="How much to spend.",
 )
-def conformance(subjects: tuple[str, ...], json_file: Path | None, profile: str) -> None:
+@click.option("-v", "--verbose", count=True, help="-vv: every step of a failure's story.")
+def conformance(
+    subjects: tuple[str, ...], json_file: Path | None, profile: str, verbose: int
+) -> None:
     """Judge SUBJECTs: plugins, folders of plugins, adapters' files or package.module:Adapter.
 
     Given none: what the project here has, else the embedded default. Ends with 0
@@ -46,7 +51,7 @@ def conformance(subjects: tuple[str, ...], json_file: Path | None, profile: str)
     except Exception as error:
         raise _usage(error) from error
     width = shutil.get_terminal_size().columns
-    _show_failures(report, width)
+    _show_failures(report, width, full=verbose >= VERBOSE)
     click.secho(f" {title(report)} ".center(width, "="), bold=True)
     _show(report_lines(report, width, unicode=_unicode()))
     if json_file is not None:
@@ -83,9 +88,9 @@ def contract(markdown: bool) -> None:
 
 
 def _judged(subjects: tuple[str, ...], profile: str) -> Report:
-    from hot_reload_conformance.configuration import read_configuration
-    from hot_reload_conformance.discovery import DEFAULT_LINE, default_sources
     from hot_reload_conformance.door import run_contract
+    from hot_reload_conformance.subjects.configuration import read_configuration
+    from hot_reload_conformance.subjects.discovery import DEFAULT_LINE, default_sources
 
     root = Path.cwd()
     if not subjects and default_sources(read_configuration(root))[1]:
@@ -100,7 +105,7 @@ def _subject(text: str, root: Path) -> Any:
     """A dotted name where there is a colon and no such file; else a path."""
     if ":" not in text or (root / text).exists():
         return text
-    from hot_reload_conformance.importing import import_name
+    from hot_reload_conformance.subjects.importing import import_name
 
     return import_name(text, root)
 
@@ -112,10 +117,10 @@ def _tick(result: CheckResult) -> None:
 
 def _usage(error: Exception) -> click.ClickException:
     """What the user got wrong, as click says it; anything else is raised as it is."""
-    from hot_reload_conformance.configuration import ConfigurationError
-    from hot_reload_conformance.discovery import DiscoveryError
-    from hot_reload_conformance.expectation import ExpectationError
-    from hot_reload_conformance.importing import ImportProblem
+    from hot_reload_conformance.subjects.configuration import ConfigurationError
+    from hot_reload_conformance.subjects.discovery import DiscoveryError
+    from hot_reload_conformance.subjects.expectation import ExpectationError
+    from hot_reload_conformance.subjects.importing import ImportProblem
     from hot_reload_conformance.verdict import KitError
 
     if isinstance(error, (ConfigurationError, DiscoveryError, ExpectationError, ImportProblem)):
@@ -125,14 +130,14 @@ def _usage(error: Exception) -> click.ClickException:
     raise error
 
 
-def _show_failures(report: Report, width: int) -> None:
+def _show_failures(report: Report, width: int, *, full: bool) -> None:
     from hot_reload_conformance.report.story import story
     from hot_reload_conformance.verdict import Verdict
 
     for result in report.results:
         if result.verdict is Verdict.FAIL:
             click.echo()
-            _show(story(result, again="", width=width))
+            _show(story(result, again="", width=width, full=full))
 
 
 def _show(lines: list[Line]) -> None:

@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from hot_reload_conformance.adapter import HostAdapter
-from hot_reload_conformance.budgets import BUDGETS
+from hot_reload_conformance.bench.budgets import BUDGETS
+from hot_reload_conformance.bench.judge import Judge, Subject
 from hot_reload_conformance.check import Check, all_checks, host_checks, plugin_checks
-from hot_reload_conformance.configuration import Configuration, read_configuration
 from hot_reload_conformance.contract.clause import Level
 from hot_reload_conformance.contract.document import clause_named
-from hot_reload_conformance.discovery import DiscoveryError, default_sources, sources_at
-from hot_reload_conformance.expectation import Expectations
-from hot_reload_conformance.judge import Judge, Subject
 from hot_reload_conformance.nearest import did_you_mean
 from hot_reload_conformance.report.markup import plain
 from hot_reload_conformance.report.story import headline, story
 from hot_reload_conformance.report.summary import Report, SubjectReport
-from hot_reload_conformance.resolve import host_subject, resolve_host, resolve_plugin
-from hot_reload_conformance.source import Source, SourceKind
 from hot_reload_conformance.subject import HostSubject, PluginUnderTest
+from hot_reload_conformance.subjects.configuration import Configuration, read_configuration
+from hot_reload_conformance.subjects.discovery import DiscoveryError, default_sources, sources_at
+from hot_reload_conformance.subjects.expectation import Expectations
+from hot_reload_conformance.subjects.resolve import host_subject, resolve_host, resolve_plugin
+from hot_reload_conformance.subjects.source import Source, SourceKind
 from hot_reload_conformance.verdict import CheckResult, KitError, Verdict
 
 Given: TypeAlias = (
@@ -187,7 +187,7 @@ class _ClauseCheck:
             pytest.skip(result.reason)
         if result.verdict is not Verdict.KIT_ERROR and self.check.clause.level is Level.SHOULD:
             pytest.xfail(f"SHOULD {headline(result)}")
-        pytest.fail(plain(story(result, again="")), pytrace=False)
+        pytest.fail(plain(story(result, again="", full=True)), pytrace=False)
 
     def __repr__(self) -> str:
         return f"<clause_check {self.check.clause.code}>"

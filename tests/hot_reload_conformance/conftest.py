@@ -88,7 +88,7 @@ def run_plugin_check(subject, check, budget):
                        verdict=verdict, reason=reason, findings=findings, variants=("",))
 
 
-fake = types.ModuleType("hot_reload_conformance.plugin_case")
+fake = types.ModuleType("hot_reload_conformance.plugins.case")
 fake.run_plugin_check = run_plugin_check
 sys.modules[fake.__name__] = fake
 '''
@@ -166,11 +166,11 @@ def toy_contract(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The toy checks in this very process."""
     import sys
 
-    real = sys.modules.get("hot_reload_conformance.plugin_case")
+    real = sys.modules.get("hot_reload_conformance.plugins.case")
     monkeypatch.setattr(registry, "MODULES", ())
     monkeypatch.setattr(registry, "_checks", [])
     exec(compile(TOY_CONTRACT, "toy_contract", "exec"), {})
     yield
-    del sys.modules["hot_reload_conformance.plugin_case"]
+    del sys.modules["hot_reload_conformance.plugins.case"]
     if real is not None:
-        sys.modules["hot_reload_conformance.plugin_case"] = real
+        sys.modules["hot_reload_conformance.plugins.case"] = real

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -68,3 +70,17 @@ def test_check_has_variants_with_names_of_their_own(made: Check) -> None:
 
 def test_no_clause_is_checked_by_the_wrong_door() -> None:
     assert not [each.id for each in host_checks() if each.clause.for_plugins]
+
+
+def test_the_order_of_a_run_does_not_depend_on_what_was_imported_first() -> None:
+    script = (
+        "import hot_reload_conformance.checks.machine\n"
+        "from hot_reload_conformance.check import host_checks\n"
+        "print(*(each.id for each in host_checks()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    seen = done.stdout.split()
+    assert seen == [each.id for each in host_checks()]
+    assert seen[-1].endswith("[machine]")

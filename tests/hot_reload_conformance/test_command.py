@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,9 @@ def test_explain_takes_codes_and_slugs_in_any_case() -> None:
     assert by_code.output == by_slug.output
     for text in ("HR-ROLL-01", "MUST", "For every stage", "hosts that claim reload"):
         assert text in by_code.output
+    told = " ".join(by_code.output.split())
+    assert f"why it matters {CONTRACT['HR-ROLL-01'].why} how to fix it" in told
+    assert f"how to fix it {CONTRACT['HR-ROLL-01'].fix} holds for" in told
     unknown = _run("explain", "HR-ROL-01")
     assert unknown.exit_code == 2
     assert "Did you mean 'HR-ROLL-01'?" in unknown.output
@@ -100,3 +104,22 @@ def test_the_document_has_every_clause_with_its_whole_text() -> None:
         (row,) = [line for line in text.splitlines() if line.startswith(f"| {clause.code} ")]
         assert clause.slug in row
         assert clause.text.replace("|", "\\|") in row
+
+
+def test_the_document_tells_of_every_clause_why_it_matters_and_what_to_do() -> None:
+    text = contract_markdown()
+    for clause in CONTRACT.values():
+        (item,) = [line for line in text.splitlines() if line.startswith(f"- **{clause.code} ")]
+        why, fix = item.split(" **Fix:** ")
+        # Links get names and dunders get ticks; what stands before the first is as it was.
+        assert clause.why.partition("https://")[0].partition("__")[0] in why
+        assert clause.fix.partition("https://")[0].partition("__")[0] in fix
+        for link in re.findall(r"https://[^\s]+", f"{clause.why} {clause.fix}"):
+            assert f"]({link})" in item
+
+
+def test_the_document_names_threads_and_pages_in_short() -> None:
+    text = contract_markdown()
+    assert "[python/cpython#75953](https://github.com/python/cpython/issues/75953)" in text
+    assert "[SystemExit](https://docs.python.org/3/library/exceptions.html#SystemExit)" in text
+    assert "strip `__traceback__`, `__context__` and `__cause__`" in text

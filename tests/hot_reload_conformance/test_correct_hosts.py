@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hot_reload_conformance.adapter import HostAdapter
-from hot_reload_conformance.bench import run_host_check, self_test
+from hot_reload_conformance.bench.runner import run_host_check, self_test
 from hot_reload_conformance.check import host_checks
 from hot_reload_conformance.specimens.registry import correct_hosts
 from hot_reload_conformance.subject import HostSubject

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from hot_reload_conformance import Claim, Verdict, run_contract
-from hot_reload_conformance.discovery import DiscoveryError
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
+from hot_reload_conformance.subjects.discovery import DiscoveryError
 from hot_reload_conformance.verdict import CheckResult, KitError
 
 
@@ -117,7 +117,7 @@ def test_the_function_needs_no_pytest() -> None:
         "import sys\n"
         "from hot_reload_conformance import run_contract\n"
         "assert callable(run_contract)\n"
-        "import hot_reload_conformance.judge, hot_reload_conformance.report.terminal\n"
+        "import hot_reload_conformance.bench.judge, hot_reload_conformance.report.terminal\n"
         "assert not {'pytest', '_pytest', 'click'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

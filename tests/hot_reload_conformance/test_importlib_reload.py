@@ -10,7 +10,7 @@ import pytest
 
 from hot_reload_conformance.adapters.importlib_host import ImportlibHost
 from hot_reload_conformance.adapters.importlib_reload import ImportlibReloadAdapter
-from hot_reload_conformance.bench import run_host_check, self_test
+from hot_reload_conformance.bench.runner import run_host_check, self_test
 from hot_reload_conformance.check import Check, host_checks
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import CheckResult, Verdict

@@ -11,7 +11,7 @@ import pytest
 
 from hot_reload_conformance.check import Check, plugin_checks
 from hot_reload_conformance.contract.clause import Level
-from hot_reload_conformance.plugin_case import run_plugin_check
+from hot_reload_conformance.plugins.case import run_plugin_check
 from hot_reload_conformance.specimens.plug import PLUGIN_SPECIMENS
 from hot_reload_conformance.specimens.plug_correct import CORRECT_PLUGINS
 from hot_reload_conformance.specimens.plugin_specimen import CorrectPlugin, PluginSpecimen

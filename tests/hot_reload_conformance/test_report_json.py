@@ -12,7 +12,7 @@ from hot_reload_conformance.contract.clause import Profile
 from hot_reload_conformance.contract.clauses import CONTRACT
 from hot_reload_conformance.report.json import SCHEMA, from_plain, to_json, to_plain, write_json
 from hot_reload_conformance.report.summary import Report, SubjectReport
-from hot_reload_conformance.source import SourceKind
+from hot_reload_conformance.subjects.source import SourceKind
 from hot_reload_conformance.verdict import CheckResult, Conformance, Finding, Step, Verdict
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "report.schema.json"

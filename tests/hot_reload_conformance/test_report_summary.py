@@ -12,7 +12,7 @@ from hot_reload_conformance.report.summary import (
     conformance,
     counts_against,
 )
-from hot_reload_conformance.source import SourceKind
+from hot_reload_conformance.subjects.source import SourceKind
 from hot_reload_conformance.verdict import CheckResult, Conformance, Verdict
 
 STATE = [

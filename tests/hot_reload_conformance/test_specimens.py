@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hot_reload_conformance.bench import run_host_check, self_test
+from hot_reload_conformance.bench.runner import run_host_check, self_test
 from hot_reload_conformance.check import host_checks
 from hot_reload_conformance.contract.clause import Level
 from hot_reload_conformance.specimens.registry import Specimen, all_specimens

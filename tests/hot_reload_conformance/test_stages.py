@@ -8,8 +8,9 @@ import pytest
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
-from hot_reload_conformance.bench import run_variant
-from hot_reload_conformance.case import Budget, Case
+from hot_reload_conformance.bench.case import Budget, Case
+from hot_reload_conformance.bench.runner import run_variant
+from hot_reload_conformance.bench.selftest import SELF_TEST
 from hot_reload_conformance.check import Variant
 from hot_reload_conformance.checks.fault import STAGES, Fault
 from hot_reload_conformance.checks.stages import (
@@ -22,7 +23,6 @@ from hot_reload_conformance.checks.stages import (
     plain,
     stages,
 )
-from hot_reload_conformance.selftest import SELF_TEST
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
 from hot_reload_conformance.specimens.sync_host import SyncAdapter
 from hot_reload_conformance.subject import HostSubject

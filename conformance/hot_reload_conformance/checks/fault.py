@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hot_reload_conformance.adapter import PluginSpec, Reply
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 STAGES: tuple[str, ...] = (

@@ -13,13 +13,13 @@ from typing import Any, TypeAlias
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
-from hot_reload_conformance.begin import begin
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.begin import begin
+from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.traffic import Traffic
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.stages import stages
 from hot_reload_conformance.probe import Moment
-from hot_reload_conformance.traffic import Traffic
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 from hot_reload_fixtures.ledger import Mark
 from hot_reload_fixtures.ledger_report import LedgerReport

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, Reply
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.flow import added

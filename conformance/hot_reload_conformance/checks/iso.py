@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
-from hot_reload_conformance.breakage import (
+from hot_reload_conformance.bench.breakage import (
     CAUSE,
     Breakage,
     load_breakages,
     one_for_each_stage,
     reload_breakages,
 )
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.child import Died, in_child, peak_memory_bytes
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.child import Died, in_child, peak_memory_bytes
 from hot_reload_conformance.probe import PlannedError, PlannedExit, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 

@@ -7,17 +7,17 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
-from hot_reload_conformance.breakage import (
+from hot_reload_conformance.bench.breakage import (
     Breakage,
     load_breakages,
     one_for_each_stage,
     reload_breakages,
 )
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.hold import turns
+from hot_reload_conformance.bench.leftovers import census, grown, only_new_objects
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.contract.clause import Kind
-from hot_reload_conformance.hold import turns
-from hot_reload_conformance.leftovers import census, grown, only_new_objects
 
 LEAST_ROUNDS = 5
 SPEC = PluginSpec()

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
-from hot_reload_conformance.breakage import CAUSE
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.breakage import CAUSE
+from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.hold import Hold, turns
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.hold import Hold, turns
 from hot_reload_conformance.probe import PlannedError, raising
 from hot_reload_conformance.verdict import NotClaimed
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 
 from hot_reload_conformance.adapter import Channel, PluginSpec, Reply
-from hot_reload_conformance.breakage import Breakage, load_breakages
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.breakage import Breakage, load_breakages
+from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.leftovers import census, grown
 from hot_reload_conformance.check import check
-from hot_reload_conformance.leftovers import census, grown
 
 STAGE_WORDS: Mapping[str, tuple[str, ...]] = {
     "read": ("read", "no such", "not found", "or found", "missing", "no file", "not exist"),

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Reply
-from hot_reload_conformance.breakage import CAUSE
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.breakage import CAUSE
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.probe import PlannedError, PlannedExit, raising
 from hot_reload_conformance.verdict import NotClaimed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hot_reload_conformance.adapter import Claim
-from hot_reload_conformance.case import Budget
+from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.check import check
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.subject import HostSubject
@@ -31,7 +31,7 @@ ITEMS: dict[str, Sequence[Claim]] = {
 def _register(code: str, needs: Sequence[Claim]) -> None:
     @check(code, kind=Kind.MACHINE, needs=needs, deadline_seconds=120.0)
     def machine(subject: HostSubject, budget: Budget) -> Finding | None:
-        from hot_reload_conformance.machine import explore
+        from hot_reload_conformance.exploration.machine import explore
 
         return explore(subject, code, budget)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hot_reload_conformance.adapter import Event
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.probe import Moment, _drive
 from hot_reload_conformance.verdict import Violation
 

@@ -15,13 +15,13 @@ from hot_reload import hooks
 from hot_reload.errors import PluginFault
 from hot_reload.outcome import Swapped
 from hot_reload.source.snapshot import take_snapshot
-from hot_reload_conformance.bare_plugin import BarePlugin, is_healthy
+from hot_reload_conformance.bench.containment import still_running
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.containment import still_running
-from hot_reload_conformance.hook_run import HookRun, run_hook
-from hot_reload_conformance.import_audit import audited
-from hot_reload_conformance.plugin_case import PluginCase
-from hot_reload_conformance.plugin_words import hook_place, outcome_of, told
+from hot_reload_conformance.plugins.bare import BarePlugin, is_healthy
+from hot_reload_conformance.plugins.case import PluginCase
+from hot_reload_conformance.plugins.hook_run import HookRun, run_hook
+from hot_reload_conformance.plugins.import_audit import audited
+from hot_reload_conformance.plugins.words import hook_place, outcome_of, told
 from hot_reload_conformance.verdict import CannotJudge
 from hot_reload_fixtures import Census, Difference, runner_noise
 

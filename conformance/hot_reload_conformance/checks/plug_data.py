@@ -10,13 +10,13 @@ from typing import Any
 from hot_reload import hooks
 from hot_reload.errors import StateError
 from hot_reload.events import LifecycleEvent, StageEntered
-from hot_reload_conformance.bare_plugin import BarePlugin, copied
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.examples import examples_of
-from hot_reload_conformance.hook_run import run_hook
-from hot_reload_conformance.plugin_case import PluginCase
-from hot_reload_conformance.plugin_state import difference, shared_mutables
-from hot_reload_conformance.plugin_words import hook_place, outcome_of, told
+from hot_reload_conformance.plugins.bare import BarePlugin, copied
+from hot_reload_conformance.plugins.case import PluginCase
+from hot_reload_conformance.plugins.examples import examples_of
+from hot_reload_conformance.plugins.hook_run import run_hook
+from hot_reload_conformance.plugins.state import difference, shared_mutables
+from hot_reload_conformance.plugins.words import hook_place, outcome_of, told
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 STATES_TRIED = 10

@@ -7,12 +7,12 @@ from typing import Any
 
 from hot_reload import hooks
 from hot_reload.hooks import Hook
-from hot_reload_conformance.bare_plugin import HOOK_DEADLINE_SECONDS, BarePlugin, is_healthy
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.hook_run import HookRun
-from hot_reload_conformance.plugin_case import PluginCase, Unusable
-from hot_reload_conformance.plugin_state import difference
-from hot_reload_conformance.plugin_words import hook_place, outcome_of
+from hot_reload_conformance.plugins.bare import HOOK_DEADLINE_SECONDS, BarePlugin, is_healthy
+from hot_reload_conformance.plugins.case import PluginCase, Unusable
+from hot_reload_conformance.plugins.hook_run import HookRun
+from hot_reload_conformance.plugins.state import difference
+from hot_reload_conformance.plugins.words import hook_place, outcome_of
 from hot_reload_conformance.verdict import NotClaimed
 
 _SEQUENCE: tuple[Hook, ...] = (

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hot_reload import hooks
-from hot_reload_conformance.bare_plugin import BarePlugin
+from hot_reload_conformance.bench.containment import THREAD_GRACE_SECONDS, still_running
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.containment import THREAD_GRACE_SECONDS, still_running
-from hot_reload_conformance.hook_run import HookRun
-from hot_reload_conformance.loop_watch import LoopWatch, place_in
-from hot_reload_conformance.plugin_case import PluginCase
-from hot_reload_conformance.plugin_words import outcome_of
+from hot_reload_conformance.plugins.bare import BarePlugin
+from hot_reload_conformance.plugins.case import PluginCase
+from hot_reload_conformance.plugins.hook_run import HookRun
+from hot_reload_conformance.plugins.loop_watch import LoopWatch, place_in
+from hot_reload_conformance.plugins.words import outcome_of
 from hot_reload_fixtures import Census, runner_noise
 
 SUSPENSIONS_TRIED = 6

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from hot_reload import hooks
 from hot_reload.errors import SourceError
 from hot_reload.manifest import SwapPolicy
-from hot_reload_conformance.bare_plugin import copied
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.plug import health_of
-from hot_reload_conformance.holders import holder_of
-from hot_reload_conformance.hook_run import run_hook
-from hot_reload_conformance.next_version import BAD_VERSIONS, BadVersion, spoiled
-from hot_reload_conformance.plugin_case import PluginCase
-from hot_reload_conformance.plugin_state import difference
-from hot_reload_conformance.plugin_words import told
+from hot_reload_conformance.plugins.bare import copied
+from hot_reload_conformance.plugins.case import PluginCase
+from hot_reload_conformance.plugins.holders import holder_of
+from hot_reload_conformance.plugins.hook_run import run_hook
+from hot_reload_conformance.plugins.next_version import BAD_VERSIONS, BadVersion, spoiled
+from hot_reload_conformance.plugins.state import difference
+from hot_reload_conformance.plugins.words import told
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 if TYPE_CHECKING:

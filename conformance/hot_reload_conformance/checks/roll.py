@@ -6,7 +6,7 @@ from typing import Any
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, Event, PluginSpec
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.observe import hooks_of, serial_of, turns, who

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Channel, Claim, HostAdapter, PluginSpec, Reply
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.hang import hang

@@ -23,7 +23,7 @@ from typing import Any
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant
 from hot_reload_conformance.checks.fault import STAGES, Arranged, Fault, Kind
 from hot_reload_conformance.checks.hang import Hang, hang

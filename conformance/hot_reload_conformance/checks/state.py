@@ -9,7 +9,7 @@ from typing import Any
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Event, HostAdapter, PluginSpec
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.roll import restored_as_itself
 from hot_reload_conformance.checks.sample_states import (

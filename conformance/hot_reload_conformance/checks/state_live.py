@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
-from hot_reload_conformance.begin import Ended, begin
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.begin import Ended, begin
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.sample_states import same
 from hot_reload_conformance.probe import Moment, Probe

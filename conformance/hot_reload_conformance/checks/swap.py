@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hot_reload_conformance.adapter import Claim, Event, PluginSpec
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.observe import (
     Calls,

@@ -6,7 +6,7 @@ import asyncio
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.hang import Hold

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, PluginSpec, Reply
-from hot_reload_conformance.case import Case
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.observe import answers, turns, who

@@ -140,9 +140,9 @@ def _found(folder: HostFolder, python: str, options: argparse.Namespace) -> dict
 
 def _measure(options: argparse.Namespace) -> int:
     from hot_reload_conformance.door import run_contract
-    from hot_reload_conformance.importing import ImportProblem, import_file
-    from hot_reload_conformance.resolve import host_subject
-    from hot_reload_conformance.source import HOST_NAME
+    from hot_reload_conformance.subjects.importing import ImportProblem, import_file
+    from hot_reload_conformance.subjects.resolve import host_subject
+    from hot_reload_conformance.subjects.source import HOST_NAME
 
     folder = HostFolder(options.host)
     try:

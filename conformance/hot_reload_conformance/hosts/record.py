@@ -15,7 +15,7 @@ from hot_reload_conformance.contract.clauses import CONTRACT
 from hot_reload_conformance.hosts.folder import HostFolder, HostFolderError
 from hot_reload_conformance.report.json import from_plain, to_json
 from hot_reload_conformance.report.summary import Report, SubjectReport
-from hot_reload_conformance.source import SourceKind
+from hot_reload_conformance.subjects.source import SourceKind
 from hot_reload_conformance.verdict import CheckResult, Finding, Verdict
 
 SCHEMA = "hot-reload-host/1"

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from hot_reload_conformance.contract.clause import SECTIONS, Clause, Level, Profile
 from hot_reload_conformance.contract.clauses import CONTRACT
-from hot_reload_conformance.source import SourceKind
+from hot_reload_conformance.subjects.source import SourceKind
 from hot_reload_conformance.verdict import CheckResult, Conformance, Verdict
 
 WORST_FIRST = (

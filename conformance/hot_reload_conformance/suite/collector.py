@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hot_reload_conformance.check import host_checks, plugin_checks
-from hot_reload_conformance.resolve import resolve_host
-from hot_reload_conformance.source import Source, SourceKind
 from hot_reload_conformance.subject import HostSubject
+from hot_reload_conformance.subjects.resolve import resolve_host
+from hot_reload_conformance.subjects.source import Source, SourceKind
 from hot_reload_conformance.suite.item import ContractItem
 from hot_reload_conformance.verdict import KitError
 

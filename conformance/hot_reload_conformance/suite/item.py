@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hot_reload_conformance.adapter import HostAdapter
+from hot_reload_conformance.bench.judge import Subject, kit_error
 from hot_reload_conformance.check import Check
 from hot_reload_conformance.contract.clause import Kind
-from hot_reload_conformance.judge import Subject, kit_error
 from hot_reload_conformance.report.summary import counts_against
-from hot_reload_conformance.resolve import host_subject, resolve_plugin
-from hot_reload_conformance.source import HOST_NAME, Source, SourceKind
 from hot_reload_conformance.subject import HostSubject
+from hot_reload_conformance.subjects.resolve import host_subject, resolve_plugin
+from hot_reload_conformance.subjects.source import HOST_NAME, Source, SourceKind
 from hot_reload_conformance.verdict import CheckResult, KitError
 
 if TYPE_CHECKING:

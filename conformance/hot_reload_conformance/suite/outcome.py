@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from hot_reload_conformance.judge import kit_error
+from hot_reload_conformance.bench.judge import kit_error
 from hot_reload_conformance.report.json import from_plain, to_plain
 from hot_reload_conformance.report.markup import STYLES, Line, plain
 from hot_reload_conformance.report.story import headline, story
@@ -16,6 +16,9 @@ from hot_reload_conformance.verdict import CheckResult, Verdict
 
 ATTRIBUTE = "hot_reload"
 """The attribute of reports that carries results, as plain data, from process to process."""
+
+VERBOSE = 2
+"""From ``-vv`` on a story is told in full."""
 
 Status: TypeAlias = "tuple[str, str, str | tuple[str, dict[str, bool]]]"
 
@@ -32,17 +35,18 @@ _CATEGORIES: dict[Verdict, Status] = {
 class Story:
     """A failure's long form. Stands where pytest puts tracebacks."""
 
-    def __init__(self, result: CheckResult, again: str) -> None:
+    def __init__(self, result: CheckResult, again: str, *, full: bool = False) -> None:
         self._result = result
         self._again = again
+        self._full = full
         self.reprcrash = _Crash(headline(result))
 
     def toterminal(self, writer: Any) -> None:
-        for each in story(self._result, self._again, writer.fullwidth):
+        for each in story(self._result, self._again, writer.fullwidth, full=self._full):
             _write(writer, each)
 
     def __str__(self) -> str:
-        return plain(story(self._result, self._again, 100))
+        return plain(story(self._result, self._again, 100, full=True))
 
 
 class _Crash:
@@ -73,7 +77,7 @@ def dress(item: ContractItem, call: pytest.CallInfo[None], report: pytest.TestRe
     if counts_against(result):
         report.outcome = "failed"
         if not unforeseen:
-            undress(report)
+            undress(report, item.config)
     elif result.verdict is not Verdict.PASS:
         report.outcome = "skipped"
         report.longrepr = (str(item.path), 1, f"Skipped: {result.reason}")
@@ -81,11 +85,13 @@ def dress(item: ContractItem, call: pytest.CallInfo[None], report: pytest.TestRe
             report.wasxfail = headline(result)
 
 
-def undress(report: pytest.TestReport) -> None:
+def undress(report: pytest.TestReport, config: pytest.Config) -> None:
     """Put the story in its place: what crossed processes has lost its form."""
     carried = getattr(report, ATTRIBUTE, None)
     if carried and report.when == "call" and report.failed and carried["told"]:
-        report.longrepr = Story(from_plain(carried["result"]), report.nodeid)  # type: ignore[assignment]
+        full = config.get_verbosity() >= VERBOSE
+        told = Story(from_plain(carried["result"]), report.nodeid, full=full)
+        report.longrepr = told  # type: ignore[assignment]
 
 
 def status(report: pytest.TestReport) -> Status | None:

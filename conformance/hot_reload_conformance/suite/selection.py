@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hot_reload_conformance.configuration import Configuration
-from hot_reload_conformance.discovery import default_sources, embedded_path, sources_at
-from hot_reload_conformance.source import Source
+from hot_reload_conformance.subjects.configuration import Configuration
+from hot_reload_conformance.subjects.discovery import default_sources, embedded_path, sources_at
+from hot_reload_conformance.subjects.source import Source
 
 
 @dataclass

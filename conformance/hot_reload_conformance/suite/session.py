@@ -10,26 +10,26 @@ from typing import Any
 
 import pytest
 
-from hot_reload_conformance.budgets import BUDGETS
+from hot_reload_conformance.bench.budgets import BUDGETS
+from hot_reload_conformance.bench.judge import Judge, Replay
 from hot_reload_conformance.check import all_checks
-from hot_reload_conformance.configuration import (
-    Configuration,
-    ConfigurationError,
-    read_configuration,
-)
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.contract.clauses import CONTRACT_VERSION
 from hot_reload_conformance.contract.document import clause_named
-from hot_reload_conformance.discovery import DEFAULT_LINE, DiscoveryError, default_sources
 from hot_reload_conformance.door import finished
-from hot_reload_conformance.expectation import ExpectationError, Expectations
-from hot_reload_conformance.judge import Judge, Replay
 from hot_reload_conformance.report.json import from_plain, write_json
 from hot_reload_conformance.report.markup import STYLES
 from hot_reload_conformance.report.summary import Report, SubjectReport
 from hot_reload_conformance.report.terminal import report_lines, title
-from hot_reload_conformance.resolve import resolve_host
-from hot_reload_conformance.source import Source, SourceKind
+from hot_reload_conformance.subjects.configuration import (
+    Configuration,
+    ConfigurationError,
+    read_configuration,
+)
+from hot_reload_conformance.subjects.discovery import DEFAULT_LINE, DiscoveryError, default_sources
+from hot_reload_conformance.subjects.expectation import ExpectationError, Expectations
+from hot_reload_conformance.subjects.resolve import resolve_host
+from hot_reload_conformance.subjects.source import Source, SourceKind
 from hot_reload_conformance.suite.collector import SubjectFile
 from hot_reload_conformance.suite.item import ContractItem
 from hot_reload_conformance.suite.outcome import ATTRIBUTE, Status, dress, status, undress
@@ -155,7 +155,7 @@ class ConformanceSession:
         carried = getattr(report, ATTRIBUTE, None)
         if carried is None:
             return
-        undress(report)
+        undress(report, self.config)
         result = from_plain(carried["result"])
         self.gathered.setdefault((SourceKind(carried["kind"]), result.subject), []).append(result)
 

@@ -1,0 +1,1 @@
+"""The bench: one fresh case for each variant of a check, and everything cleared away after it."""

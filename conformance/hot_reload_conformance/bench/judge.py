@@ -1,0 +1,105 @@
+"""The judge: one check, one subject, one verdict; the same behind all three doors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from hot_reload_conformance.bench.case import Budget
+from hot_reload_conformance.bench.runner import run_host_check, self_test
+from hot_reload_conformance.check import Check, Variants
+from hot_reload_conformance.contract.clause import Kind
+from hot_reload_conformance.subject import HostSubject, PluginUnderTest
+from hot_reload_conformance.subjects.expectation import Expectations
+from hot_reload_conformance.verdict import CheckResult, KitError, Verdict
+
+Subject: TypeAlias = HostSubject | PluginUnderTest
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """``CODE=script``: run only this again. For a machine its script, else a variant's name."""
+
+    code: str
+    script: str
+
+    @classmethod
+    def of(cls, text: str) -> Replay:
+        """From what was typed.
+
+        Raises:
+            ValueError: there is no ``=`` in it.
+        """
+        code, equals, script = text.partition("=")
+        if not equals:
+            raise ValueError(f"{text!r} is no replay: write 'HR-ROLL-01=script'")
+        return cls(code.strip(), script)
+
+
+@dataclass
+class Judge:
+    """Judges subjects under one budget. Used from one thread; keeps no subject's state."""
+
+    budget: Budget = field(default_factory=Budget)
+    expectations: Expectations = field(default_factory=Expectations)
+    replay: Replay | None = None
+    _self_tests: dict[tuple[type, str], str | None] = field(default_factory=dict)
+
+    def judge(self, subject: Subject, check: Check) -> CheckResult:
+        """What ``check`` finds on ``subject``, expected failures applied.
+
+        Never raises but for the user's own Ctrl-C and for what pytest raises to
+        end an item: a broken kit or adapter is a kit-error.
+        """
+        budget, check = self._prepared(subject, check)
+        try:
+            result = self._run(subject, check, budget)
+        except KitError as error:
+            result = kit_error(subject.name, check, str(error))
+        except Exception as error:
+            reason = f"the kit itself broke: {type(error).__name__}: {error}"
+            result = kit_error(subject.name, check, reason)
+        if self.replay is not None and result.verdict is Verdict.PASS:
+            return result  # one variant that passes proves no expected failure stale
+        return self.expectations.applied(result)
+
+    def _run(self, subject: Subject, check: Check, budget: Budget) -> CheckResult:
+        if isinstance(subject, PluginUnderTest):
+            from hot_reload_conformance.plugins.case import run_plugin_check
+
+            return run_plugin_check(subject, check, budget)
+        problem = self._self_test(subject)
+        if problem is not None:
+            return kit_error(subject.name, check, f"your adapter fails its self-test: {problem}")
+        return run_host_check(subject, check, budget)
+
+    def _self_test(self, subject: HostSubject) -> str | None:
+        key = (subject.adapter, subject.name)
+        if key not in self._self_tests:
+            self._self_tests[key] = self_test(subject)
+        return self._self_tests[key]
+
+    def _prepared(self, subject: Subject, check: Check) -> tuple[Budget, Check]:
+        budget = self.budget
+        if self.expectations.reason(subject.name, check.clause.code, check.id) is not None:
+            budget = replace(budget, shrink=False)  # what is known to fail needs no small example
+        if self.replay is None:
+            return budget, check
+        if check.kind is Kind.MACHINE:
+            return replace(budget, replay=self.replay.script), check
+        return budget, replace(check, variants=_only(check.variants, self.replay.script))
+
+
+def _only(variants: Variants, name: str) -> Variants:
+    return lambda adapter: [each for each in variants(adapter) if each.name == name]
+
+
+def kit_error(subject: str, check: Check, reason: str) -> CheckResult:
+    """The verdict where the kit, an adapter or a description broke."""
+    return CheckResult(
+        code=check.clause.code,
+        check=check.id,
+        subject=subject,
+        verdict=Verdict.KIT_ERROR,
+        reason=reason,
+    )

@@ -1,0 +1,1 @@
+"""Exploration: a machine that draws scripts of operations, and a model that says what must come."""

@@ -1,0 +1,43 @@
+"""The model of the state machine: what has to be, so plain that it cannot be wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from hot_reload_conformance.exploration.operation import SINKS
+
+
+@dataclass
+class Modelled:
+    """One plugin as it has to be."""
+
+    version: str
+    state: Any = field(default_factory=dict)
+    enabled: bool = True
+    epoch: int = 1
+    """Counts the times that a plugin of this name was loaded."""
+
+
+@dataclass
+class Model:
+    """What has to be, by name. ``disk`` is None where a failed reload left what it left."""
+
+    plugins: dict[str, Modelled] = field(default_factory=dict)
+    disk: dict[str, str | None] = field(default_factory=dict)
+    epochs: Counter[str] = field(default_factory=Counter)
+
+    def sinks(self) -> list[str]:
+        """The sinks that have to get events."""
+        return [n for n, plugin in self.plugins.items() if n in SINKS and plugin.enabled]
+
+    def is_last_sink(self, name: str) -> bool:
+        return self.sinks() == [name]
+
+    def __str__(self) -> str:
+        found = (
+            f"{name} {each.version}{'' if each.enabled else ' (disabled)'}"
+            for name, each in sorted(self.plugins.items())
+        )
+        return ", ".join(found) or "nothing"

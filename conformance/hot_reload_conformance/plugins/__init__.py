@@ -1,0 +1,1 @@
+"""Plugins as subjects: what it takes to judge a plugin by its file alone."""

@@ -1,0 +1,58 @@
+"""Who holds an object."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from types import ModuleType
+
+import pytest
+
+from hot_reload_conformance.plugins.holders import holder_of
+
+
+class Thing:
+    """Something to hold."""
+
+
+@pytest.fixture
+def bus(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = ModuleType("bus_of_events")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def test_a_variable_of_a_module(bus: ModuleType) -> None:
+    vars(bus)["last"] = Thing()
+    assert "of module 'bus_of_events'" in holder_of(vars(bus)["last"], ())
+
+
+def test_a_way_through_containers_and_closures(bus: ModuleType) -> None:
+    thing = Thing()
+    vars(bus)["listeners"] = {"start": [lambda: thing]}
+    assert holder_of(thing, ()) == "the dict 'listeners' of module 'bus_of_events'"
+
+
+async def test_a_running_task() -> None:
+    async def poll(thing: Thing) -> None:
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(poll(Thing()), name="poll")
+    await asyncio.sleep(0)
+    coroutine = task.get_coro()
+    assert coroutine is not None
+    frame = getattr(coroutine, "cr_frame")  # noqa: B009 - not typed
+    thing = frame.f_locals["thing"]
+    del frame, coroutine
+    assert holder_of(thing, ()) == "the running task 'poll'"
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def test_the_plugins_own_modules_are_no_holders(bus: ModuleType) -> None:
+    thing = Thing()
+    vars(bus)["mine"] = thing
+    ended = threading.Event()
+    assert "bus_of_events" not in holder_of(thing, {"bus_of_events"})
+    ended.set()
