@@ -31,13 +31,12 @@ def main() -> None:
 @click.option(
     "--profile",
     type=click.Choice(["quick", "ci", "nightly"]),
-    default="quick",
-    show_default=True,
-    help="How much to spend.",
+    default=None,
+    help="How much to spend (default: the table's profile, or quick).",
 )
 @click.option("-v", "--verbose", count=True, help="-vv: every step of a failure's story.")
 def conformance(
-    subjects: tuple[str, ...], json_file: Path | None, profile: str, verbose: int
+    subjects: tuple[str, ...], json_file: Path | None, profile: str | None, verbose: int
 ) -> None:
     """Judge SUBJECTs: plugins, folders of plugins, adapters' files or package.module:Adapter.
 
@@ -87,7 +86,7 @@ def contract(markdown: bool) -> None:
         click.echo(f"{clause.code:<12} {clause.level.value:<7}{clause.slug}")
 
 
-def _judged(subjects: tuple[str, ...], profile: str) -> Report:
+def _judged(subjects: tuple[str, ...], profile: str | None) -> Report:
     from hot_reload_conformance.door import run_contract
     from hot_reload_conformance.subjects.configuration import read_configuration
     from hot_reload_conformance.subjects.discovery import DEFAULT_LINE, default_sources

@@ -32,7 +32,7 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 
 def run_contract(
     *subjects: Given,
-    profile: str = "quick",
+    profile: str | None = None,
     only: Sequence[str] = (),
     root: Path | None = None,
     on_result: Callable[[CheckResult], None] | None = None,
@@ -42,7 +42,8 @@ def run_contract(
     Each is an adapter (its class, or a function that makes one) or the path of a
     plugin, a folder of plugins or an adapter's file. Given none: what the project in
     ``root`` (the working directory) has, else the embedded default. ``only`` names
-    clauses by code or slug. ``[tool.hot-reload]`` of ``root`` is obeyed.
+    clauses by code or slug. ``[tool.hot-reload]`` of ``root`` is obeyed; its profile is
+    taken where ``profile`` is None.
     ``on_result`` is called after every check.
 
     Raises:
@@ -51,10 +52,11 @@ def run_contract(
         KitError: an adapter cannot be imported. Later failures of an adapter are
             verdicts: ``Verdict.KIT_ERROR``.
     """
+    configuration = read_configuration((root or Path.cwd()).resolve())
+    profile = profile or configuration.profile
     if profile not in BUDGETS:
         raise LookupError(f"there is no profile {profile!r}.{did_you_mean(profile, BUDGETS)}")
     codes = {clause_named(each).code for each in only}
-    configuration = read_configuration((root or Path.cwd()).resolve())
     expectations = Expectations.of(configuration.expected_failures, all_checks())
     judge = Judge(BUDGETS[profile], expectations)
     found = list(_subjects(subjects, configuration))

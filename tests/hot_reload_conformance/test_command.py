@@ -9,9 +9,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from hot_reload_conformance import command
 from hot_reload_conformance.command import main
 from hot_reload_conformance.contract.clauses import CONTRACT
 from hot_reload_conformance.contract.document import contract_markdown
+from hot_reload_conformance.report.json import to_plain
+from hot_reload_conformance.report.summary import Report, SubjectReport
+from hot_reload_conformance.subjects.source import SourceKind
+from hot_reload_conformance.suite.outcome import ATTRIBUTE, undress
+from hot_reload_conformance.verdict import CheckResult, Finding, Step, Verdict
 
 CONTRACT_DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "contract.md"
 HOST = """
@@ -123,3 +129,37 @@ def test_the_document_names_threads_and_pages_in_short() -> None:
     assert "[python/cpython#75953](https://github.com/python/cpython/issues/75953)" in text
     assert "[SystemExit](https://docs.python.org/3/library/exceptions.html#SystemExit)" in text
     assert "strip `__traceback__`, `__context__` and `__cause__`" in text
+
+
+LONG = CheckResult(
+    code="HR-PLUG-03",
+    check="cycle",
+    subject="leak",
+    verdict=Verdict.FAIL,
+    reason="it grows",
+    findings=(Finding(message="it grows", story=tuple(Step(f"load {n}") for n in range(25))),),
+)
+
+
+@pytest.mark.parametrize(("flags", "steps"), [((), 7), (("-v",), 7), (("-vv",), 25)])
+def test_vv_tells_every_step(
+    flags: tuple[str, ...], steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = SubjectReport("leak", SourceKind.PLUGIN, (LONG,))
+    report = Report(budget="quick", subjects=(subject,), checked=frozenset({LONG.code}))
+    monkeypatch.setattr(command, "_judged", lambda *_: report)
+    result = _run("conformance", "leak.py", *flags)
+    assert result.exit_code == 1
+    assert len(re.findall(r"\. load \d+", result.output)) == steps
+
+
+@pytest.mark.parametrize(("verbosity", "steps"), [(0, 7), (1, 7), (2, 25)])
+def test_so_does_pytests(verbosity: int, steps: int, pytestconfig: pytest.Config) -> None:
+    report = pytest.TestReport("leak.py::cycle", ("leak.py", 0, ""), {}, "failed", None, "call")
+    setattr(report, ATTRIBUTE, {"result": to_plain(LONG), "told": True})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pytestconfig.option, "verbose", verbosity)
+        undress(report, pytestconfig)
+    assert len(re.findall(r"\. load \d+", report.longreprtext)) == steps
+    # What goes into files is never cut.
+    assert len(re.findall(r"\. load \d+", str(report.longrepr))) == 25

@@ -150,3 +150,10 @@ def test_contract(clause_check):
         ]
     )
     project.run("test_mine.py", "-k", "HR-LOAD-01").assert_outcomes(passed=1, deselected=5)
+
+
+def test_the_tables_profile_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.hot-reload]\nprofile = "ci"\n')
+    report = run_contract(Toy, root=tmp_path)
+    assert report.budget == "ci"
+    assert run_contract(Toy, root=tmp_path, profile="quick").budget == "quick"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-import hot_reload_conformance.report.story as story_module
 from hot_reload_conformance.contract.clauses import CONTRACT
 from hot_reload_conformance.report.markup import plain, width_of
 from hot_reload_conformance.report.story import headline, story
 from hot_reload_conformance.report.summary import Report, SubjectReport
 from hot_reload_conformance.report.terminal import report_lines, title
 from hot_reload_conformance.report.timeline import timeline
-from hot_reload_conformance.source import SourceKind
+from hot_reload_conformance.subjects.source import SourceKind
 from hot_reload_conformance.verdict import CheckResult, Finding, Step, Verdict
 
 REASON = "not claimed: watch. Add it to the adapter's claims to have it checked."
@@ -110,6 +107,32 @@ def test_hosts_share_columns_and_plugins_have_their_own() -> None:
     assert any(each.startswith("  PLUG") for each in lines)
 
 
+def test_hints_come_in_the_order_of_the_contract_and_say_whose_they_are() -> None:
+    sink, secret = "the plugin is no sink", "nobody says what is secret"
+    one = SubjectReport(
+        "one",
+        SourceKind.PLUGIN,
+        (
+            _result("HR-PLUG-18", Verdict.NOT_CLAIMED, "one", secret),
+            _result("HR-PLUG-11", Verdict.NOT_CLAIMED, "one", sink),
+            _result("HR-PLUG-12", Verdict.NOT_CLAIMED, "one", sink),
+        ),
+    )
+    two = SubjectReport(
+        "two", SourceKind.PLUGIN, (_result("HR-PLUG-18", Verdict.NOT_CLAIMED, "two", secret),)
+    )
+    alone = _text(_report(one)).partition("Not claimed, so not checked\n")[2].splitlines()
+    assert alone[:2] == [
+        "  HR-PLUG-11, HR-PLUG-12: the plugin is no sink",
+        "  HR-PLUG-18: nobody says what is secret",
+    ]
+    both = _text(_report(one, two)).partition("Not claimed, so not checked\n")[2].splitlines()
+    assert both[:2] == [
+        "  HR-PLUG-11, HR-PLUG-12 (one): the plugin is no sink",
+        "  HR-PLUG-18: nobody says what is secret",
+    ]
+
+
 def test_a_run_of_nothing_says_so_in_its_last_line() -> None:
     last = _text(_report()).splitlines()[-1]
     assert last.startswith("no check was run to a verdict")
@@ -169,12 +192,22 @@ def test_the_story_has_sentence_steps_and_timeline() -> None:
     assert text.count("E   the old one is gone") == 1
 
 
-def test_why_and_fix_are_shown_where_the_clause_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    clause = replace(CONTRACT["HR-ROLL-01"], why="people lose work", fix="keep the old one")
-    monkeypatch.setattr(story_module, "CONTRACT", {"HR-ROLL-01": clause})
+def test_why_and_fix_are_shown() -> None:
     text = plain(story(_failure(Finding(message="broken")), ""))
-    assert "  why it matters\n    people lose work" in text
-    assert "  how to fix it\n    keep the old one" in text
+    clause = CONTRACT["HR-ROLL-01"]
+    why = text.partition("  why it matters\n")[2].partition("\n\n")[0]
+    fix = text.partition("  how to fix it\n")[2].partition("\n\n")[0]
+    assert " ".join(why.split()) == clause.why
+    assert " ".join(fix.split()) == clause.fix
+
+
+def test_only_the_full_story_has_all_steps() -> None:
+    steps = tuple(Step(f"reload {n}", seen="ok") for n in range(25))
+    failure = _failure(Finding(message="it grows", story=steps))
+    assert "18 more steps like these" in plain(story(failure, ""))
+    full = plain(story(failure, "", full=True))
+    assert all(f"reload {n}  → ok" in full for n in range(25))
+    assert "more steps" not in full
 
 
 def test_many_different_findings_are_told_in_short() -> None:

@@ -251,8 +251,8 @@ async def _delivered(case: PluginCase, plugin: Any) -> list[Any]:
 def _all_there(
     case: PluginCase, events: list[Any], seen: list[Any], after: str, advice: str
 ) -> None:
-    missing = [event for event in events if seen.count(event) < events.count(event)]
-    doubled = [event for event in events if seen.count(event) > events.count(event)]
+    missing = _beyond(events, seen)
+    doubled = _beyond(seen, events)
     counts = f"{len(events)} written, {len(seen)} delivered"
     case.expect(
         not missing,
@@ -275,6 +275,18 @@ def _all_there(
         expected=repr(events)[:200],
         seen=repr(seen)[:200],
     )
+
+
+def _beyond(some: list[Any], others: list[Any]) -> list[Any]:
+    """What ``some`` holds beyond ``others``, each as often; events need not be hashable."""
+    left = list(others)
+    beyond = []
+    for event in some:
+        if event in left:
+            left.remove(event)
+        else:
+            beyond.append(event)
+    return beyond
 
 
 NO_SECRETS = """nobody says which values of the config are secret. Describe them to have this \

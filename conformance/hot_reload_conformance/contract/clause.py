@@ -60,7 +60,8 @@ class Clause:
     text: str
     since: str = "1.0"
     why: str = ""
-    """One line: what happens to people where the clause is broken, with a real case."""
+    """One line: what happens to people where the clause is broken, with a real case's link
+    where there is one."""
     fix: str = ""
     """The next step for whoever reads the failure."""
 
@@ -76,3 +77,29 @@ class Clause:
     def for_plugins(self) -> bool:
         """Whether a plugin is the subject, not a host."""
         return self.profile is Profile.PLUGIN
+
+
+def clause(
+    code: str,
+    slug: str,
+    level: str,
+    *,
+    claims: str,
+    kinds: str,
+    text: str,
+    why: str,
+    fix: str,
+    since: str = "1.0",
+) -> Clause:
+    """A clause as the sections write it: claims and kinds are words between spaces."""
+    return Clause(
+        code=code,
+        slug=slug,
+        level=Level(level),
+        claims=frozenset(Claim(name) for name in claims.split()),
+        kinds=tuple(Kind(letter) for letter in kinds.split()),
+        text=text,
+        since=since,
+        why=why,
+        fix=fix,
+    )

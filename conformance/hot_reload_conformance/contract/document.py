@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+
 from hot_reload_conformance.contract.clause import SECTIONS, Clause, Kind, Profile
 from hot_reload_conformance.contract.clauses import CONTRACT, CONTRACT_VERSION
 from hot_reload_conformance.nearest import did_you_mean
@@ -25,6 +28,8 @@ HEADS = {
     "CTRL": "control over HTTP",
     "PLUG": "a plugin as the subject",
 }
+WIDTH = 80
+"""Of an explanation, in characters. A link is never broken, and may be longer."""
 _KINDS = {
     Kind.EXAMPLE: "examples",
     Kind.PROPERTY: "properties",
@@ -54,20 +59,34 @@ def explain(name: str) -> str:
         LookupError: there is none.
     """
     clause = clause_named(name)
-    lines = [
-        f"{clause.code} {clause.slug}  {clause.level.value}, profile {clause.profile.value}",
-        "",
-        f"  {clause.text}",
-        "",
-        f"  holds for    {_subjects(clause)}",
-        f"  checked by   {', '.join(_KINDS[kind] for kind in clause.kinds)}",
-        f"  since        contract {clause.since}",
-    ]
-    if clause.why:
-        lines += ["", f"  why: {clause.why}"]
-    if clause.fix:
-        lines += ["", f"  fix: {clause.fix}"]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            f"{clause.code} {clause.slug}  {clause.level.value}, profile {clause.profile.value}",
+            _filled(clause.text, 2),
+            "",
+            "  why it matters",
+            _filled(clause.why, 4),
+            "",
+            "  how to fix it",
+            _filled(clause.fix, 4),
+            "",
+            f"  holds for    {_subjects(clause)}",
+            f"  checked by   {', '.join(_KINDS[kind] for kind in clause.kinds)}",
+            f"  since        contract {clause.since}",
+        ]
+    )
+
+
+def _filled(text: str, indent: int) -> str:
+    margin = " " * indent
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _subjects(clause: Clause) -> str:
@@ -85,7 +104,9 @@ def contract_markdown() -> str:
         "",
         "What a host (an engine that reloads plugins) and a plugin owe each other. *G* is a",
         "generation: one loaded version of one plugin, old or new. A clause with claims binds",
-        "only a subject that claims them; what is claimed is tested.",
+        "only a subject that claims them; what is claimed is tested. Below each table stands,",
+        "clause by clause, what happens to people where it is broken (with a case that was",
+        "reported somewhere, where one fits), and the next step for whoever reads a failure.",
         "",
         "Checked by: E examples · P properties · M a state machine · S simulated interleavings ·",
         "R real files and real time.",
@@ -102,7 +123,8 @@ def contract_markdown() -> str:
     for name, clauses in sections.items():
         lines += ["", f"## {name}: {HEADS[name]}", ""]
         lines += ["| code · slug | level | claims | by | clause |", "|---|---|---|---|---|"]
-        lines += [_row(clause) for clause in clauses]
+        lines += [*(_row(clause) for clause in clauses), ""]
+        lines += [_item(clause) for clause in clauses]
     return "\n".join(lines) + "\n"
 
 
@@ -111,3 +133,23 @@ def _row(clause: Clause) -> str:
     kinds = " ".join(kind.value for kind in clause.kinds)
     text = clause.text.replace("|", "\\|")
     return f"| {clause.code} {clause.slug} | {clause.level.value} | {claims} | {kinds} | {text} |"
+
+
+def _item(clause: Clause) -> str:
+    why, fix = _marked_up(clause.why), _marked_up(clause.fix)
+    end = "" if why.endswith((".", "?", "!")) else "."
+    return f"- **{clause.code} {clause.slug}**: {why}{end} **Fix:** {fix}"
+
+
+def _marked_up(text: str) -> str:
+    """Links get a short name, and ``__dunder__`` names are kept from turning bold."""
+    text = re.sub(r"(?<!`)\b__\w+?__(?!`)", r"`\g<0>`", text)
+    return re.sub(r"https://\S+", lambda found: f"[{_link_name(found[0])}]({found[0]})", text)
+
+
+def _link_name(link: str) -> str:
+    """``owner/repository#12`` for a thread; what a page's fragment names for any other."""
+    thread = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)/(?:issues|pull)/(\d+)", link)
+    if thread:
+        return f"{thread[1]}#{thread[2]}"
+    return link.partition("#")[2] or link.removeprefix("https://")

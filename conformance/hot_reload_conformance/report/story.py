@@ -7,23 +7,27 @@ from collections.abc import Sequence
 from hot_reload_conformance.contract.clause import Clause
 from hot_reload_conformance.contract.clauses import CONTRACT
 from hot_reload_conformance.report.markup import Line, Span, line, wrapped
+from hot_reload_conformance.report.steps import brief, told_steps
 from hot_reload_conformance.report.timeline import timeline
-from hot_reload_conformance.verdict import CheckResult, Finding, Step, Verdict
+from hot_reload_conformance.verdict import CheckResult, Finding, Verdict
 
 MAX_ALSO = 5
 """One finding is told in full; of so many others the message, and how many more there are."""
 MAX_NAMES = 8
 
 
-def story(result: CheckResult, again: str, width: int = 80) -> list[Line]:
-    """The story of a result that is no pass. ``again``: the id that runs only this check."""
+def story(result: CheckResult, again: str, width: int = 80, *, full: bool = False) -> list[Line]:
+    """The story of a result that is no pass. ``again``: the id that runs only this check.
+
+    ``full``: with every step, however many there were.
+    """
     clause = CONTRACT[result.code]
     lines = _sentence(clause, result, width)
     if result.stale or not result.findings:
         return [*lines, line(), *wrapped(result.reason, width, "E   ", "bad"), *_again("", again)]
     lines += _variants(result, width)
     first, *others = _alike(result.findings)
-    lines += [line(), *_finding(first[0], width), *_also(first[1:], others, width)]
+    lines += [line(), *_finding(first[0], width, full), *_also(first[1:], others, width)]
     lines += _next(clause, width)
     return lines + _again(_replay(result), again)
 
@@ -84,29 +88,20 @@ def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
     return list(groups.values())
 
 
-def _finding(finding: Finding, width: int) -> list[Line]:
+def _finding(finding: Finding, width: int, full: bool) -> list[Line]:
     lines: list[Line] = []
     if finding.variant:
         lines.append(line(Span(f"· {finding.variant}", "head")))
     steps = [each for each in finding.story if each.text != finding.message]
-    for number, step in enumerate(steps, 1):
-        lines += _step(number, step, width)
+    lines += told_steps(steps, width, full=full)
     lines += wrapped(finding.message, width, "E   ", "bad")
-    lines += _pair(finding.expected, finding.seen, width)
+    lines += _pair(finding.expected, finding.seen if full else brief(finding.seen), width)
     if finding.timeline:
         lines += [line(), line(Span("  what the plugins went through:", "head"))]
         lines += [line(f"    {each}") for each in timeline(finding.timeline, width - 4)]
     if finding.traceback:
         lines += [line(), *(line(f"  {each}") for each in finding.traceback.splitlines()[-20:])]
     return lines
-
-
-def _step(number: int, step: Step, width: int) -> list[Line]:
-    seen = f"  → {step.seen}" if step.seen else ""
-    wanted = f"  (expected {step.expected})" if step.expected else ""
-    text = f"{number:>2}. {step.text}{seen}{wanted}"
-    mark, style = ("E ", "bad") if step.broken else ("  ", "")
-    return wrapped(text, width, mark, style, hang="      ")
 
 
 def _pair(expected: str, seen: str, width: int) -> list[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hot_reload_conformance.contract.clauses import CONTRACT_VERSION
+from hot_reload_conformance.contract.clauses import CONTRACT, CONTRACT_VERSION
 from hot_reload_conformance.report.markup import Line, Span, line, width_of, wrapped
 from hot_reload_conformance.report.story import headline
 from hot_reload_conformance.report.summary import ClauseOutcome, Report, SubjectReport
@@ -37,6 +37,7 @@ _STYLES = {
     Conformance.NOT_RUN: "quiet",
 }
 _SHOWN_HINTS = 12
+_ORDER = {code: place for place, code in enumerate(CONTRACT)}
 
 
 def report_lines(report: Report, width: int = 80, *, unicode: bool = True) -> list[Line]:
@@ -219,18 +220,28 @@ def _these(results: Iterable[CheckResult]) -> str:
 
 def _hints(report: Report, width: int) -> list[Line]:
     """What a subject would have to claim or give, the same for several clauses said once."""
-    by_reason: dict[str, list[str]] = {}
-    for result in report.results:
+    codes: dict[tuple[str, str], list[str]] = {}
+    for result in sorted(report.results, key=lambda each: _ORDER.get(each.code, 0)):
         if result.verdict is Verdict.NOT_CLAIMED:
-            by_reason.setdefault(result.reason, []).append(result.code)
+            codes.setdefault((result.subject, result.reason), []).append(result.code)
+    subjects: dict[tuple[str, str], list[str]] = {}
+    for (subject, reason), each in codes.items():
+        subjects.setdefault((_codes(each), reason), []).append(subject)
     texts = [
-        f"{_codes(codes)}: {reason.removeprefix('not claimed: ')}"
-        for reason, codes in by_reason.items()
+        f"{which}{_whose(names, report)}: {reason.removeprefix('not claimed: ')}"
+        for (which, reason), names in subjects.items()
     ]
     shown = texts[:_SHOWN_HINTS]
     if len(texts) > len(shown):
         shown.append(f"… and {len(texts) - len(shown)} more: pytest -rs lists them all")
-    return _listed("Not claimed", "head", width, shown)
+    return _listed("Not claimed, so not checked", "head", width, shown)
+
+
+def _whose(names: Sequence[str], report: Report) -> str:
+    """Which subjects a hint is for, where it is not for all of them."""
+    if len(names) == len(report.subjects):
+        return ""
+    return f" ({', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''})"
 
 
 def _codes(codes: Sequence[str]) -> str:
