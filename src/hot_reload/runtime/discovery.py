@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -80,28 +80,40 @@ def _fits(candidate: type, declared: bool) -> bool:
 
 
 def _constructor(kind: type) -> Callable[[PluginContext], Any]:
-    """How ``kind`` is called: with nothing, its config, or its context."""
+    """How ``kind`` is called: with its config, its context, both or nothing, by their names."""
     try:
         parameters = list(inspect.signature(kind).parameters.values())
     except (TypeError, ValueError):
         return lambda context: kind()
-    required = [
-        each
-        for each in parameters
-        if each.default is each.empty
-        and each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+    unnamed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    wanted = [each for each in parameters if each.kind not in unnamed]
+    strange = [
+        each.name for each in wanted if each.default is each.empty and each.name not in _GIVEN
     ]
-    names = {each.name for each in parameters}
-    if len(required) > 1:
-        wants = ", ".join(each.name for each in required)
+    if strange:
         raise NoPluginError(
-            f"class {kind.__qualname__} cannot be constructed: it wants {wants}",
-            hint="take nothing, config, or context; or write def register(app, context)",
+            f"class {kind.__qualname__} cannot be constructed: it wants {', '.join(strange)}",
+            hint="a constructor is given config and context, by these names; for anything else "
+            "write def register(app, context) and return the plugin",
         )
-    if "config" in names and (not required or required[0].name == "config"):
-        return lambda context: kind(config=context.config)
-    if not required:
-        return lambda context: kind()
-    if required[0].kind is inspect.Parameter.KEYWORD_ONLY:
-        return lambda context: kind(**{required[0].name: context})
-    return lambda context: kind(context)
+
+    def construct(context: PluginContext) -> Any:
+        positional, named = [], {}
+        for each in wanted:
+            if each.name in _GIVEN:
+                value = _GIVEN[each.name](context)
+                if each.kind is each.POSITIONAL_ONLY:
+                    positional.append(value)
+                else:
+                    named[each.name] = value
+        return kind(*positional, **named)
+
+    return construct
+
+
+_GIVEN: Mapping[str, Callable[[PluginContext], Any]] = {
+    "config": lambda context: context.config,
+    "context": lambda context: context,
+    "ctx": lambda context: context,
+}
+"""What a constructor may ask for, by the parameter's name."""

@@ -52,8 +52,9 @@ def test_F01_register_comes_first_then_a_class_then_create() -> None:
         ("self, other=2", {"other": 2}),
         ("self, context", {"context": CONTEXT}),
         ("self, *, context", {"context": CONTEXT}),
-        ("self, anything, /", {"anything": CONTEXT}),
-        ("self, context, config=None", {"context": CONTEXT, "config": None}),
+        ("self, ctx, /", {"ctx": CONTEXT}),
+        ("self, context, config=None", {"context": CONTEXT, "config": {"k": 1}}),
+        ("self, config, context", {"context": CONTEXT, "config": {"k": 1}}),
         ("self, *args, **rest", {"args": (), "rest": {}}),
     ],
 )
