@@ -58,7 +58,8 @@ class Namespace:
         self._names = {snapshot.top: self.top} if own else {}
         for name, namespace in (dependencies or {}).items():
             self._names[name] = namespace.top
-        self._released: dict[str, ModuleType] | None = None
+        self._modules: dict[str, ModuleType] = {}
+        self._released = False
         self._builtins = {**vars(builtins), "__import__": self._import}
         _live[self.top] = self
 
@@ -81,25 +82,17 @@ class Namespace:
         for file in self.snapshot.files.values():
             self._codes.code(file)
 
-    def modules(self) -> dict[str, ModuleType]:
+    def modules(self) -> Mapping[str, ModuleType]:
         """The modules of this generation that have been imported, by full name."""
-        if self._released is not None:
-            return self._released
-        prefix = f"{self.top}."
-        return {
-            name: module
-            for name, module in list(sys.modules.items())
-            if name == self.top or name.startswith(prefix)
-        }
+        return self._modules
 
     def release(self) -> None:
         """Take the modules out of ``sys.modules``; late imports are still served. Idempotent."""
-        if self._released is not None:
+        if self._released:
             return
-        modules = self.modules()
-        for name in modules:
+        self._released = True
+        for name in self._modules:
             sys.modules.pop(name, None)
-        self._released = modules
         _live.pop(self.top, None)
         if not _live:
             _Finder.uninstall()
@@ -127,7 +120,13 @@ class Namespace:
         code = self._codes.code(file)
         module.__file__ = str(file.path)
         module.__dict__["__builtins__"] = self._builtins
-        exec(code, module.__dict__)
+        full_name = module.__name__
+        self._modules[full_name] = module
+        try:
+            exec(code, module.__dict__)
+        except BaseException:
+            del self._modules[full_name]
+            raise
 
     def _import(
         self,
@@ -147,7 +146,7 @@ class Namespace:
         else:
             package = str((globals or {}).get("__package__") or "")
             full_name = importlib.util.resolve_name("." * level + name, package)
-        if self._released is not None and full_name.partition(".")[0] == self.top:
+        if self._released and full_name.partition(".")[0] == self.top:
             return self._late_import(full_name, fromlist or ())
         return builtins.__import__(
             full_name if level == 0 else name, globals, locals, fromlist or (), level
@@ -155,17 +154,15 @@ class Namespace:
 
     def _late_import(self, full_name: str, fromlist: Sequence[str]) -> ModuleType:
         """An import by code that outlives its generation: served, but never published."""
-        assert self._released is not None
         module = self._late_module(full_name)
         for name in fromlist:
             child = f"{full_name}.{name}"
             if not hasattr(module, name) and self.spec(child) is not None:
                 setattr(module, name, self._late_module(child))
-        return module if fromlist else self._released[self.top]
+        return module if fromlist else self._modules[self.top]
 
     def _late_module(self, full_name: str) -> ModuleType:
-        assert self._released is not None
-        module = self._released.get(full_name)
+        module = self._modules.get(full_name)
         if module is not None:
             return module
         parent, _, leaf = full_name.rpartition(".")
@@ -174,12 +171,7 @@ class Namespace:
             raise ModuleNotFoundError(f"No module named {full_name!r}", name=full_name)
         container = self._late_module(parent)
         module = importlib.util.module_from_spec(spec)
-        self._released[full_name] = module
-        try:
-            self.run(module, full_name[len(self.top) + 1 :])
-        except BaseException:
-            del self._released[full_name]
-            raise
+        self.run(module, full_name[len(self.top) + 1 :])
         setattr(container, leaf, module)
         return module
 
