@@ -22,7 +22,7 @@ from hot_reload.ports import Files
 from hot_reload.runtime.context import PluginContext
 from hot_reload.runtime.discovery import find_factory
 from hot_reload.runtime.state import copied as copied
-from hot_reload.runtime.transaction import is_healthy as is_healthy
+from hot_reload.runtime.steps import is_healthy as is_healthy
 from hot_reload.source.code import CodeCache
 from hot_reload.source.namespace import Namespace
 from hot_reload.source.snapshot import SourceSnapshot, take_snapshot

@@ -24,11 +24,12 @@ from hot_reload.runtime.dispatch import Counts
 from hot_reload.runtime.fault import hook_failed
 from hot_reload.runtime.graveyard import Graveyard
 from hot_reload.runtime.lifecycle import HookRunner
+from hot_reload.runtime.machinery import Machinery
 from hot_reload.runtime.operations import Operations
 from hot_reload.runtime.pipeline import Pipeline
 from hot_reload.runtime.roster import PluginStatus, Roster
 from hot_reload.runtime.slot import Slot
-from hot_reload.runtime.transaction import Done, Machinery, Transaction, Undone
+from hot_reload.runtime.transaction import Done, Transaction, Undone
 from hot_reload.settings import Settings
 from hot_reload.source.snapshot import DiskFiles
 
@@ -102,19 +103,26 @@ class Engine:
         *,
         name: str | None = None,
         config: Mapping[str, Any] | None = None,
+        only_sha256: str | None = None,
     ) -> Outcome:
         """Load the module file or package directory at ``path``.
 
         ``name`` None: the plugin's own, or else the file's. ``config`` is copied.
+        ``only_sha256``: run no other bytes than those with this hash (see ``Running``).
 
         Returns:
             ``Loaded``, ``RolledBack`` (nothing of it is left), ``Refused``, or ``Deferred``
             where it was asked for from a hook.
         """
-        return await self._load(_slot(path, name, config))
+        return await self._load(_slot(path, name, config), only_sha256)
 
-    async def reload(self, name: str, *, force: bool = False) -> Outcome:
+    async def reload(
+        self, name: str, *, force: bool = False, only_sha256: str | None = None
+    ) -> Outcome:
         """Swap ``name`` to what is on disk now; ``force``: also when the bytes are the same.
+
+        ``only_sha256``: run no other bytes than those with this hash; where the disk has
+        others by now, it rolls back at ``Stage.READ``.
 
         Returns:
             ``Swapped``, ``Unchanged``, ``RolledBack`` (the old generation serves on),
@@ -124,8 +132,8 @@ class Engine:
 
         async def body(transaction: Transaction, slot: Slot) -> Done | Undone:
             if slot.current is None:
-                return await transaction.load()
-            return await transaction.swap(slot.current, force=force)
+                return await transaction.load(only_sha256=only_sha256)
+            return await transaction.swap(slot.current, force=force, only_sha256=only_sha256)
 
         operations = self._operations
         return await operations.run(
@@ -351,13 +359,15 @@ class Engine:
             )
         return self._parts
 
-    async def _load(self, slot: Slot) -> Outcome:
+    async def _load(self, slot: Slot, only_sha256: str | None = None) -> Outcome:
         operations = self._operations
         return await operations.run(
             Operation.LOAD,
             slot.name,
             lambda: self._roster.may_load(slot),
-            lambda: operations.attempt(Operation.LOAD, slot, lambda t, _: t.load()),
+            lambda: operations.attempt(
+                Operation.LOAD, slot, lambda t, _: t.load(only_sha256=only_sha256)
+            ),
         )
 
     async def _switch(self, operation: Operation, name: str, enabled: bool) -> Outcome:

@@ -27,10 +27,11 @@ from hot_reload.outcome import Deferred, Operation, Outcome, RefusalReason, Refu
 from hot_reload.policy.guards import Refusal
 from hot_reload.ports import Clock
 from hot_reload.runtime import calls
+from hot_reload.runtime.machinery import Machinery
 from hot_reload.runtime.report import outcome_of
 from hot_reload.runtime.roster import Roster
 from hot_reload.runtime.slot import Slot
-from hot_reload.runtime.transaction import Done, Machinery, Transaction, Undone
+from hot_reload.runtime.transaction import Done, Transaction, Undone
 
 Body: TypeAlias = Callable[[Transaction, Slot], Awaitable[Done | Undone]]
 Guard: TypeAlias = Callable[[], Refusal | None]
@@ -39,6 +40,8 @@ _Serial: TypeAlias = Callable[[Callable[[], object]], Coroutine[Any, Any, Outcom
 HISTORY_KEPT = 100
 
 _log = logging.getLogger("hot_reload")
+# A library is silent where the program set up no logging: outcomes tell the caller anyway.
+_log.addHandler(logging.NullHandler())
 
 
 class Operations:

@@ -7,6 +7,7 @@ keeps the two saying the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from hot_reload.errors import EngineMisuse, ManifestError
 from hot_reload.outcome import Outcome, Role, Running
@@ -30,6 +31,10 @@ class PluginStatus:
     last_outcome: Outcome | None = None
     error: str | None = None
     """The last failure, until an operation on the plugin succeeds."""
+    path: Path
+    """Its module file or package directory, absolute."""
+    inputs: tuple[str, ...] = ()
+    """The data files that what runs declares, relative to the plugin's directory."""
 
 
 class Roster:
@@ -168,6 +173,8 @@ class Roster:
             loaded=name in self.slots,
             last_outcome=self._last.get(name),
             error=self._errors.get(name),
+            path=slot.path,
+            inputs=current.described.inputs if current else (),
         )
 
     def _meant(self, name: str) -> str:

@@ -21,7 +21,7 @@ from hot_reload.outcome import (
     Unchanged,
     Unloaded,
 )
-from hot_reload.runtime.transaction import is_healthy
+from hot_reload.runtime.steps import is_healthy
 from hot_reload.source.snapshot import DiskFiles
 from hot_reload_fixtures import EXCEPTIONS, Census, OverlayFiles
 

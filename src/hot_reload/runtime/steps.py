@@ -1,0 +1,203 @@
+"""Steps: what a transaction does with one plugin, each under its deadline and by its stage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hot_reload.errors import HookTimeout, PluginFault, SourceError, UnhealthyError
+from hot_reload.hooks import (
+    GET_RELOAD_STATE,
+    HEALTH_CHECK,
+    SET_RELOAD_STATE,
+    SETUP,
+    START,
+    Hook,
+)
+from hot_reload.outcome import Failure, Stage, StateCarried
+from hot_reload.runtime.fault import failure_of, hook_failed
+from hot_reload.runtime.generation import Generation
+from hot_reload.runtime.machinery import Machinery
+from hot_reload.runtime.slot import Slot
+from hot_reload.runtime.state import copied
+from hot_reload.source.snapshot import SourceSnapshot, take_snapshot
+
+HEALTHY_WORDS = frozenset({"ok", "healthy", "up", "pass", "passing", "running"})
+
+
+class Steps:
+    """The steps of one transaction on one slot. ``stage`` is where it is now.
+
+    Those that come before the commit raise a ``PluginFault``; ``guarded``, ``drain`` and
+    ``release`` give warnings instead.
+    """
+
+    def __init__(self, machinery: Machinery, slot: Slot, on_stage: Callable[[Stage], None]) -> None:
+        self._machinery = machinery
+        self._slot = slot
+        self._on_stage = on_stage
+        self.stage = Stage.READ
+
+    def read(self) -> SourceSnapshot:
+        self.enter(Stage.READ)
+        return take_snapshot(self._slot.path, self._machinery.files)
+
+    def check_bytes(self, snapshot: SourceSnapshot, only_sha256: str | None) -> None:
+        if only_sha256 is not None and snapshot.sha256 != only_sha256:
+            path = self._slot.path
+            raise SourceError(
+                f"{path} changed after it was looked at: it is sha256:{snapshot.sha256[:12]} now",
+                file=str(path),
+                hint="wait until it is written completely, then reload it",
+            )
+
+    def enter(self, stage: Stage) -> None:
+        self.stage = stage
+        self._on_stage(stage)
+
+    async def start(self, new: Generation) -> None:
+        new.started = True  # from here on it may hold something
+        await self.hook(new, SETUP)
+        await self.hook(new, START)
+
+    async def start_with_state(self, new: Generation, state: Any) -> StateCarried:
+        await self.start(new)
+        carried = StateCarried.NO_HOOKS
+        if state is not None and new.hooks.has(SET_RELOAD_STATE):
+            await self.hook(new, SET_RELOAD_STATE, copied(state))
+            carried = StateCarried.CARRIED
+        await self.check_health(new)
+        return carried
+
+    async def hand_over(self, old: Generation, new: Generation) -> StateCarried:
+        """Carry the state, while events and calls wait at the gate."""
+        if not old.hands_over_to(new):
+            return StateCarried.NO_HOOKS
+        self.enter(Stage.CAPTURE)
+        await self.hold(old)
+        state = copied(await self.hook(old, GET_RELOAD_STATE))
+        if state is None:
+            return StateCarried.NOTHING_TO_CARRY
+        await self.hook(new, SET_RELOAD_STATE, state)
+        return StateCarried.CARRIED
+
+    async def hold(self, old: Generation) -> None:
+        """Close the gates, and wait until nothing is inside ``old``: its state stands still."""
+        machinery = self._machinery
+        machinery.calls.close(self._slot.name)
+
+        async def still() -> None:
+            await machinery.pipeline.hold(self._slot.name)
+            await old.leases.returned()
+
+        if not await self.in_time(still()):
+            raise HookTimeout(
+                "events or calls were still inside the running generation after "
+                f"{machinery.settings.drain_deadline_seconds:g} s",
+                hint="look for a handler or write() that hangs, or raise drain_deadline_seconds",
+            )
+
+    async def drain(self, old: Generation, *, last_sink: bool) -> list[Failure]:
+        pipeline, name = self._machinery.pipeline, self._slot.name
+        self.enter(Stage.DRAIN)
+
+        async def drained() -> None:
+            await pipeline.quiet(name)
+            if last_sink:
+                await pipeline.empty([name])
+            await old.leases.returned()
+
+        if await self.in_time(drained()):
+            return []
+        pipeline.abandon(name)
+        seconds = self._machinery.settings.drain_deadline_seconds
+        return [
+            Failure(
+                stage=Stage.DRAIN,
+                cause=f"events or calls were still inside the old generation after {seconds:g} s",
+                hint="it was stopped all the same; look for a handler or write() that hangs",
+            )
+        ]
+
+    async def hook(self, generation: Generation, hook: Hook, *arguments: Any) -> Any:
+        """What the hook returns; None where the plugin has no such hook."""
+        self.enter(hook.stage)
+        method = generation.hooks.get(hook)
+        if method is None:
+            return None
+        return await self._machinery.hooks.call(
+            hook.name, method, *arguments, sources=generation.sources
+        )
+
+    async def guarded(self, generation: Generation, hook: Hook) -> list[Failure]:
+        try:
+            await self.hook(generation, hook)
+        except PluginFault as fault:
+            return [failure_of(hook.stage, fault)]
+        return []
+
+    async def release(self, generation: Generation) -> list[Failure]:
+        """Let go of all that belongs to ``generation``; idempotent."""
+        self.enter(Stage.RELEASE)
+        warnings: list[Failure] = []
+        context = generation.context
+        if context is not None:
+            for cleanup in context.take_cleanups():
+                try:
+                    await self._machinery.hooks.call(
+                        "a cleanup", cleanup, sources=generation.sources
+                    )
+                except PluginFault as fault:
+                    warnings.append(failure_of(Stage.RELEASE, fault))
+            running = context.cancel_tasks()
+            for task in running:
+                if not await self.grace(task):
+                    cause = f"task {task.get_name()!r} swallowed its cancellation and is leaked"
+                    warnings.append(Failure(Stage.RELEASE, cause))
+        self._machinery.graveyard.bury(self._slot.name, generation)
+        generation.let_go()
+        return warnings
+
+    async def grace(self, task: asyncio.Future[Any]) -> bool:
+        return await self._machinery.hooks.wait(task, self._machinery.settings.cancel_grace_seconds)
+
+    async def in_time(self, waiting: Any) -> bool:
+        """Whether ``waiting`` ends within the drain deadline; it is cancelled where not."""
+        task = asyncio.ensure_future(waiting)
+        try:
+            in_time = await self._machinery.hooks.wait(
+                task, self._machinery.settings.drain_deadline_seconds
+            )
+            return in_time and task.result() is None  # result(): an error in it is told
+        finally:
+            task.cancel()
+
+    async def restore_rescued(self, new: Generation) -> StateCarried:
+        state = self._slot.rescued_state
+        if state is None or not new.hooks.has(SET_RELOAD_STATE):
+            return StateCarried.NOTHING_TO_CARRY
+        await self.hook(new, SET_RELOAD_STATE, copied(state))
+        return StateCarried.CARRIED
+
+    async def check_health(self, new: Generation) -> None:
+        answer = await self.hook(new, HEALTH_CHECK)
+        try:
+            said = "" if is_healthy(answer) else f"health_check answered {answer!r:.200}"
+        except BaseException as error:  # its __bool__ or __repr__ is the plugin's own
+            fault = hook_failed(error, "the answer of health_check", new.sources)
+        else:
+            if said:
+                raise UnhealthyError(said, file=str(new.snapshot.main.path))
+            return
+        raise fault
+
+
+def is_healthy(answer: object) -> bool:
+    """What a health_check's answer means: a bool, a mapping with ``healthy`` or ``status``,
+    or nothing, which is as good as True."""
+    if isinstance(answer, Mapping):
+        if "healthy" in answer:
+            return bool(answer["healthy"])
+        return str(answer.get("status", "ok")).lower() in HEALTHY_WORDS
+    return answer is None or bool(answer)
