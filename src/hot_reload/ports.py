@@ -64,7 +64,13 @@ class ChangeSource(Protocol):
     """Where hints of changes on disk come from; a hint may be late, doubled or missing."""
 
     async def next_hint(self) -> frozenset[Path]:
-        """Wait for the next set of paths that may have changed."""
+        """Wait for the next set of paths that may have changed; empty: look everywhere.
+
+        The first comes when the watch stands, and is empty.
+
+        Raises:
+            OSError: the watch cannot be set up, or died. It is closed then, not asked again.
+        """
 
     async def close(self) -> None:
         """Let go of every watch, thread and descriptor. May be called twice."""

@@ -91,6 +91,10 @@ class RateLimiter(Generic[K]):
         """The earliest moment at which ``ready`` names a key; None: nothing is pending."""
         return min(map(self._ready_at, self._pending), default=None)
 
+    def withdraw(self, key: K) -> None:
+        """Drop the request of ``key``, not its past: there is nothing left to do for it."""
+        self._pending.discard(key)
+
     def forget(self, key: K) -> None:
         """Drop the request and the past of ``key``: it may be admitted at once again."""
         self._pending.discard(key)

@@ -8,20 +8,27 @@ So nothing but the moment of the next sweep depends on it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import watchfiles
 
 LONGEST_BATCH_MS = 50
+IDLE_MS = 20
+"""After how long watchfiles says that nothing happened; the first time, that it stands."""
+PATHS_KEPT = 1_000
+LONGEST_END_SECONDS = 1.0
+"""How long the watch's own system thread may take to let go of its descriptors."""
 
 
 class WatchfilesHints:
     """The real change source: directories, watched with all that is below them.
 
     It has one thread, which ``close`` ends: watchfiles' own asynchronous interface
-    would leave one behind in the event loop's pool.
+    would leave one behind in the event loop's pool. Made and used on a running loop.
 
     Raises:
         OSError: none of the directories is there.
@@ -35,20 +42,27 @@ class WatchfilesHints:
         self._loop = asyncio.get_running_loop()
         self._stop = threading.Event()
         self._ended = asyncio.Event()
-        self._arrived: asyncio.Queue[frozenset[Path] | OSError] = asyncio.Queue()
+        self._arrived = asyncio.Event()
+        self._hinted: set[Path] = set()
+        self._error: OSError | None = None
         self._thread = threading.Thread(target=self._watch, name="hot-reload hints", daemon=True)
         self._thread.start()
 
     async def next_hint(self) -> frozenset[Path]:
-        """The next set of paths that may have changed.
+        """The paths that may have changed since the last hint; empty: look everywhere.
+
+        The first comes, and is empty, when the watch stands.
 
         Raises:
             OSError: the watch cannot be set up, or died.
         """
-        arrived = await self._arrived.get()
-        if isinstance(arrived, OSError):
-            raise arrived
-        return arrived
+        await self._arrived.wait()
+        if self._error is not None:
+            raise self._error
+        self._arrived.clear()
+        hinted, self._hinted = frozenset(self._hinted), set()
+        # A storm while nobody listened: better no names than a list without end.
+        return hinted if len(hinted) <= PATHS_KEPT else frozenset()
 
     async def close(self) -> None:
         self._stop.set()
@@ -56,6 +70,9 @@ class WatchfilesHints:
         self._thread.join()
 
     def _watch(self) -> None:
+        others = _system_threads()
+        mine: frozenset[str] = frozenset()
+        stands = False
         try:
             for changes in watchfiles.watch(
                 *self._roots,
@@ -63,21 +80,50 @@ class WatchfilesHints:
                 debounce=LONGEST_BATCH_MS,
                 step=self._step_ms,
                 stop_event=self._stop,
+                rust_timeout=IDLE_MS,
+                yield_on_timeout=True,
                 raise_interrupt=False,
                 ignore_permission_denied=True,
             ):
-                self._post(frozenset(Path(path) for _, path in changes))
-            self._post(OSError("the watch ended"))
+                if changes or not stands:
+                    mine = mine or _system_threads() - others
+                    stands = True
+                    self._tell(lambda paths={path for _, path in changes}: self._hint(paths))  # type: ignore[misc]  # mypy infers no default of a lambda
+            self._fail("the watch ended")
         except BaseException as error:  # limits and undecodable names raise kinds of their own
-            self._post(OSError(f"{type(error).__name__}: {error}"))
+            self._fail(f"{type(error).__name__}: {error}")
         finally:
+            # watchfiles does not wait for the thread that it started outside of Python.
+            deadline = time.monotonic() + LONGEST_END_SECONDS
+            while mine & _system_threads() and time.monotonic() < deadline:
+                time.sleep(0.001)
             self._tell(self._ended.set)
 
-    def _post(self, arrived: frozenset[Path] | OSError) -> None:
-        self._tell(lambda: self._arrived.put_nowait(arrived))
+    def _hint(self, paths: Iterable[str]) -> None:
+        if len(self._hinted) <= PATHS_KEPT:
+            self._hinted.update(map(Path, paths))
+        self._arrived.set()
 
-    def _tell(self, callback: Callable[[], None]) -> None:
+    def _fail(self, why: str) -> None:
+        def fail() -> None:
+            self._error = OSError(why)
+            self._arrived.set()
+
+        self._tell(fail)
+
+    def _tell(self, callback: Callable[[], object]) -> None:
         try:
             self._loop.call_soon_threadsafe(callback)
         except RuntimeError:
             return  # the loop is closed: nobody listens any more
+
+
+def _system_threads() -> frozenset[str]:
+    """The ids of the threads of watchfiles' own in this process, where the system lists them."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for task in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(OSError):  # it may end while we look
+                if (task / "comm").read_bytes().startswith(b"notify-rs"):
+                    found.add(task.name)
+    return frozenset(found)

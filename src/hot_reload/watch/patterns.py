@@ -12,6 +12,7 @@ EXCLUDED = (
     "test_*.py",
     "*_test.py",
     "conftest.py",
+    "tests",
     "__init__.py",
     "__main__.py",
     "__pycache__",
@@ -32,7 +33,7 @@ class Patterns:
     """Shell patterns of file names (``fnmatch``, case matters). Exclusion wins.
 
     A package is a directory with an ``__init__.py`` whose own name no exclusion
-    matches; inclusions are about module files only.
+    matches, with ``.py`` after it or without; inclusions are about module files only.
     """
 
     include: tuple[str, ...] = INCLUDED
@@ -42,7 +43,8 @@ class Patterns:
         return _any(name, self.include) and not _any(name, self.exclude)
 
     def admits_package(self, name: str) -> bool:
-        return not _any(name, self.exclude) and "." not in name
+        excluded = _any(name, self.exclude) or _any(f"{name}.py", self.exclude)
+        return not excluded and "." not in name
 
     def plugins_in(self, root: Path) -> frozenset[Path]:
         """The module files and packages directly in ``root``; empty where it is not there."""

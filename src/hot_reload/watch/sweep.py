@@ -1,16 +1,18 @@
 """The sweep: what is on disk now, by content. It is the truth that events only hint at.
 
-A plugin's fingerprint is the hash of its source, or the words for why it cannot be
-read. Files are read again only where the status of one of them differs, mtime,
-ctime, size and inode together (differ: an older mtime is an edit too), and all of
-them in every ``thorough_every``th sweep: a write through a memory map shows in no
-status before it is flushed.
+Files are read again where the status of one of them differs, mtime, ctime, size and
+inode together (differ: an older mtime is an edit too), or where they are due to be:
+a write through a memory map, say, shows in no status before it is flushed.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,74 +21,127 @@ from hot_reload.ports import Files
 from hot_reload.source.snapshot import take_snapshot
 
 MISSING = "missing"
+ERROR = "error: "
+INPUT_LIMIT_BYTES = 16 * 1024 * 1024
+"""A larger input is compared by its status alone: hashing it would hold up the event loop."""
 
 _Status: TypeAlias = tuple[tuple[str, int, int, int, int], ...]
+_GONE = (errno.ENOENT, errno.ENOTDIR)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One plugin on disk.
+
+    ``source`` is the SHA-256 of its source as ``Running`` has it, ``MISSING``, or the
+    words for why it cannot be read. ``inputs`` has each declared input with the like.
+    """
+
+    source: str
+    inputs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def readable(self) -> bool:
+        return self.source != MISSING and not self.source.startswith(ERROR)
 
 
 class Sweep:
     """Looks at plugins on disk. Blocking, quick; used from one thread at a time."""
 
-    def __init__(self, files: Files, *, thorough_every: int = 10) -> None:
+    def __init__(self, files: Files) -> None:
         self._files = files
-        self._thorough_every = thorough_every
-        self._sweeps = 0
-        self._known: dict[Path, tuple[_Status, str]] = {}
+        self._known: dict[tuple[str, Path], tuple[_Status, str]] = {}
         self.read = 0
-        """How many plugins were read, for tests and benchmarks."""
+        """How many plugins and inputs were read, for tests and benchmarks."""
 
-    def look(self, plugins: Iterable[Path]) -> dict[Path, str]:
-        """The fingerprint of each of ``plugins``; others are forgotten."""
-        self._sweeps += 1
-        thorough = self._sweeps % self._thorough_every == 0
-        found = {path: self._fingerprint(path, thorough) for path in plugins}
-        for path in [each for each in self._known if each not in found]:
-            del self._known[path]
+    def look(self, plugins: Mapping[Path, Sequence[str]], *, reread: int = 0) -> dict[Path, Look]:
+        """Look at each of ``plugins``, given with its declared inputs; others are forgotten.
+
+        ``reread``: so many of those that were read longest ago are read whatever their
+        status says.
+        """
+        for key in list(itertools.islice(self._known, reread)):
+            del self._known[key]
+        before = set(self._known)
+        found = {path: self._look(path, inputs) for path, inputs in plugins.items()}
+        wanted = {("source", path) for path in plugins} | {
+            ("input", _home(path) / each) for path, inputs in plugins.items() for each in inputs
+        }
+        for gone in before - wanted:
+            del self._known[gone]
         return found
 
-    def again(self, plugin: Path) -> str:
-        """The fingerprint of ``plugin`` by reading it now, whatever its status says."""
-        return self._fingerprint(plugin, True)
+    def again(self, plugin: Path, inputs: Sequence[str] = ()) -> Look:
+        """Look at ``plugin`` by reading it now, whatever its status says."""
+        self._known.pop(("source", plugin), None)
+        for each in inputs:
+            self._known.pop(("input", _home(plugin) / each), None)
+        return self._look(plugin, inputs)
 
-    def _fingerprint(self, path: Path, thorough: bool) -> str:
+    def _look(self, path: Path, inputs: Sequence[str]) -> Look:
+        source = self._fingerprint("source", path)
+        home = _home(path) if inputs else path
+        return Look(
+            source, tuple((each, self._fingerprint("input", home / each)) for each in inputs)
+        )
+
+    def _fingerprint(self, kind: str, path: Path) -> str:
+        # The status comes first: what is written while we read differs from it next time.
         status = _status(path)
-        known = self._known.get(path)
-        if known is not None and known[0] == status and not thorough:
+        known = self._known.get((kind, path))
+        if known is not None and known[0] == status:
             return known[1]
         self.read += 1
-        fingerprint = self._content(path) if status else MISSING
-        self._known[path] = status, fingerprint
-        return fingerprint
+        content = self._content(kind, path, status)
+        self._known.pop((kind, path), None)  # to the end: the first ones were read longest ago
+        self._known[kind, path] = status, content
+        return content
 
-    def _content(self, path: Path) -> str:
+    def _content(self, kind: str, path: Path, status: _Status) -> str:
+        if not status:
+            return MISSING
         try:
-            return take_snapshot(path, self._files).sha256
+            if kind == "source":
+                return take_snapshot(path, self._files).sha256
+            return self._input(path, status)
         except SourceError as error:
-            return MISSING if not path.exists() and not path.is_symlink() else f"error: {error}"
+            return f"{ERROR}{error}" if _status(path) else MISSING
+
+    def _input(self, path: Path, status: _Status) -> str:
+        if len(status) == 1 and status[0][3] > INPUT_LIMIT_BYTES:
+            return f"status: {status}"
+        data = self._files.read(Path(os.path.realpath(path)), limit_bytes=INPUT_LIMIT_BYTES)
+        return hashlib.sha256(data).hexdigest()
+
+
+def _home(plugin: Path) -> Path:
+    """The directory that a plugin's inputs are relative to: a package's own, a module's parent."""
+    return plugin if os.path.isdir(plugin) else plugin.parent
 
 
 def _status(path: Path) -> _Status:
     """The status of every file that belongs to ``path``; empty: it is not there."""
-    try:
-        if not path.is_dir():
-            return (_entry("", path),)
-    except OSError:
-        return ()
-    entries: list[tuple[str, int, int, int, int]] = []
+    if not os.path.isdir(path):
+        entry = _entry("", path)
+        return (entry,) if entry else ()
+    entries = []
     for folder, folders, files in os.walk(path):
         folders[:] = [each for each in folders if each != "__pycache__" and each[0] != "."]
         for name in files:
             if name.endswith(".py"):
-                file = Path(folder, name)
-                try:
-                    entries.append(_entry(str(file.relative_to(path)), file))
-                except OSError:
-                    continue  # it went between the listing and the look
-    return tuple(sorted(entries))
+                file = os.path.join(folder, name)
+                entries.append(_entry(os.path.relpath(file, path), Path(file)))
+    # An empty directory is there all the same: it is no package any more, which is an error.
+    return tuple(sorted(each for each in entries if each)) or (("", 0, 0, 0, 0),)
 
 
-def _entry(name: str, path: Path) -> tuple[str, int, int, int, int]:
+def _entry(name: str, path: Path) -> tuple[str, int, int, int, int] | None:
     try:
-        found = path.stat()
-    except FileNotFoundError:
-        found = path.lstat()  # a dangling link is something, too
+        try:
+            found = path.stat()
+        except OSError:
+            found = path.lstat()  # a link that dangles, or goes in a circle, is something too
+    except OSError as error:
+        # Not to be seen is not gone: a directory whose permission was taken still has its files.
+        return None if error.errno in _GONE else (name, -(error.errno or 1), 0, 0, 0)
     return name, found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

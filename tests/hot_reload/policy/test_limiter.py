@@ -147,3 +147,16 @@ def test_time_that_goes_back_is_refused() -> None:
         limiter.admit("a", 4.0)
     with pytest.raises(EngineMisuse, match="time went back"):
         limiter.ready(4.0)
+
+
+def test_a_withdrawn_request_is_not_served_and_frees_nothing() -> None:
+    limiter: RateLimiter[str] = RateLimiter(limit=9, window_seconds=60, cooldown_seconds=5)
+    assert limiter.admit("a", 0.0) == Admitted()
+    assert limiter.admit("a", 1.0) == Wait(5.0)
+    limiter.withdraw("a")
+    limiter.withdraw("unknown")
+    assert not limiter.pending
+    assert limiter.next_ready() is None
+    assert limiter.ready(10.0) == frozenset()
+    assert limiter.admit("a", 10.0) == Admitted()
+    assert limiter.admit("a", 11.0) == Wait(15.0), "its past counts on"
