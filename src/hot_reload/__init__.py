@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hot_reload.runtime.context import PluginContext as PluginContext
     from hot_reload.runtime.engine import Engine as Engine
     from hot_reload.settings import Settings as Settings
+    from hot_reload.watch.settings import WatchSettings as WatchSettings
+    from hot_reload.watch.watcher import Watcher as Watcher
 
 _HOMES = {
     "Engine": "hot_reload.runtime.engine",
@@ -27,9 +29,22 @@ _HOMES = {
     "Role": "hot_reload.outcome",
     "Settings": "hot_reload.settings",
     "Stage": "hot_reload.outcome",
+    "WatchSettings": "hot_reload.watch.settings",
+    "Watcher": "hot_reload.watch.watcher",
 }
 
-__all__ = ["Engine", "Manifest", "Outcome", "Plugin", "PluginContext", "Role", "Settings", "Stage"]
+__all__ = [
+    "Engine",
+    "Manifest",
+    "Outcome",
+    "Plugin",
+    "PluginContext",
+    "Role",
+    "Settings",
+    "Stage",
+    "WatchSettings",
+    "Watcher",
+]
 
 
 def __getattr__(name: str) -> Any:
