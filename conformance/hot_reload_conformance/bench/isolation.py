@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any
 
 from hot_reload_conformance import probe
-from hot_reload_conformance.verdict import Finding, Verdict, Violation
+from hot_reload_conformance.verdict import Violation
 
 PLANNED = (
     probe.PlannedExit,
@@ -35,27 +35,6 @@ PLANNED = (
 
 class Overdue(BaseException):
     """Raised into a check that blocks the thread beyond its deadline."""
-
-
-def sum_up(
-    ran: list[str],
-    findings: list[Finding],
-    unknown: list[str],
-    broken: list[str],
-    skipped: list[str],
-) -> tuple[Verdict, str]:
-    """The verdict of a check from what its variants gave, and the reason."""
-    if broken:
-        return Verdict.KIT_ERROR, broken[0]
-    if findings:
-        return Verdict.FAIL, findings[0].message
-    if unknown:
-        return Verdict.UNKNOWN, "; ".join(unknown)
-    if ran:
-        return Verdict.PASS, ""
-    if skipped:
-        return Verdict.NOT_CLAIMED, "; ".join(dict.fromkeys(skipped))
-    return Verdict.UNKNOWN, "no variant of this check applies to the subject"
 
 
 async def within(awaitable: Awaitable[None], seconds: float) -> None:

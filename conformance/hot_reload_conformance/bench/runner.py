@@ -9,7 +9,6 @@ signal where there is a main thread to interrupt.
 from __future__ import annotations
 
 import asyncio
-import time
 import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,10 +23,10 @@ from hot_reload_conformance.bench.isolation import (
     folder,
     recording_installed,
     run_in_own_loop,
-    sum_up,
     user_interrupts,
     within,
 )
+from hot_reload_conformance.bench.tally import judged
 from hot_reload_conformance.check import Check, Variant
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.subject import HostSubject
@@ -58,7 +57,6 @@ def run_host_check(
     Never raises but for the user's own Ctrl-C; a broken adapter is a kit-error.
     """
     budget = budget or Budget()
-    started = time.perf_counter()
     missing = check.needs - subject.claims
     if missing:
         names = ", ".join(sorted(claim.value for claim in missing))
@@ -69,41 +67,13 @@ def run_host_check(
             verdict=Verdict.NOT_CLAIMED,
             reason=f"not claimed: {names}. Add it to the adapter's claims to have it checked.",
         )
-    ran: list[str] = []
-    findings: list[Finding] = []
-    unknown: list[str] = []
-    broken: list[str] = []
-    skipped: list[str] = []
-    for variant in check.variants(subject.adapter):
-        if only is not None and variant.name != only:
-            continue
-        where = f"{variant.name}: " if variant.name else ""
-        try:
-            finding = _judged(subject, check, variant, budget)
-        except NotClaimed as error:
-            skipped.append(str(error))
-            continue
-        except CannotJudge as error:
-            unknown.append(f"{where}{error}")
-            continue
-        except KitError as error:
-            broken.append(f"{where}{error}")
-            break
-        ran.append(variant.name)
-        if finding is not None:
-            findings.append(finding)
-            if stop_at_first:
-                break
-    verdict, reason = sum_up(ran, findings, unknown, broken, skipped)
-    return CheckResult(
-        code=check.clause.code,
-        check=check.id,
-        subject=subject.name,
-        verdict=verdict,
-        reason=reason,
-        variants=tuple(ran),
-        findings=tuple(findings),
-        duration_seconds=time.perf_counter() - started,
+    variants = [each for each in check.variants(subject.adapter) if only in (None, each.name)]
+    return judged(
+        check,
+        subject.name,
+        variants,
+        lambda variant: _judged(subject, check, variant, budget),
+        stop_at_first=stop_at_first,
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from hot_reload import hooks
 from hot_reload.hooks import Hook
+from hot_reload_conformance.bench.tally import Unusable
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.plugins.bare import HOOK_DEADLINE_SECONDS, BarePlugin, is_healthy
-from hot_reload_conformance.plugins.case import PluginCase, Unusable
+from hot_reload_conformance.plugins.case import PluginCase
 from hot_reload_conformance.plugins.hook_run import HookRun
 from hot_reload_conformance.plugins.state import difference
 from hot_reload_conformance.plugins.words import hook_place, outcome_of

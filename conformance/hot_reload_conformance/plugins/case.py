@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,10 +24,10 @@ from hot_reload_conformance.bench.isolation import (
     alarm,
     folder,
     run_in_own_loop,
-    sum_up,
     user_interrupts,
     within,
 )
+from hot_reload_conformance.bench.tally import Unusable, judged
 from hot_reload_conformance.check import Check, Variant
 from hot_reload_conformance.plugins.bare import BarePlugin
 from hot_reload_conformance.plugins.claims import MISSING, claims_of
@@ -60,10 +59,6 @@ class Keeper:
     def write(self, event):
         """Take it, and forget it."""
 '''
-
-
-class Unusable(CannotJudge):
-    """The plugin does not come so far as to be judged: not in this variant, nor in any other."""
 
 
 @dataclass
@@ -254,45 +249,12 @@ def run_plugin_check(
 
     Never raises but for the user's own Ctrl-C.
     """
-    budget = budget or Budget()
-    started = time.perf_counter()
-    ran: list[str] = []
-    findings: list[Finding] = []
-    unknown: list[str] = []
-    broken: list[str] = []
-    skipped: list[str] = []
-    for variant in check.variants(subject):
-        if only is not None and variant.name != only:
-            continue
-        where = f"{variant.name}: " if variant.name else ""
-        try:
-            finding = _run_variant(subject, check, variant, budget)
-        except NotClaimed as error:
-            skipped.append(str(error))
-            continue
-        except Unusable as error:
-            # It would fail so in every variant, perhaps each time only at a deadline.
-            unknown.append(str(error))
-            break
-        except CannotJudge as error:
-            unknown.append(f"{where}{error}")
-            continue
-        except KitError as error:
-            broken.append(f"{where}{error}")
-            break
-        ran.append(variant.name)
-        if finding is not None:
-            findings.append(finding)
-    verdict, reason = sum_up(ran, findings, list(dict.fromkeys(unknown)), broken, skipped)
-    return CheckResult(
-        code=check.clause.code,
-        check=check.id,
-        subject=subject.name,
-        verdict=verdict,
-        reason=reason,
-        variants=tuple(ran),
-        findings=tuple(findings),
-        duration_seconds=time.perf_counter() - started,
+    variants = [each for each in check.variants(subject) if only in (None, each.name)]
+    return judged(
+        check,
+        subject.name,
+        variants,
+        lambda variant: _run_variant(subject, check, variant, budget or Budget()),
     )
 
 
