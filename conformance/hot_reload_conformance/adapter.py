@@ -149,6 +149,22 @@ REFERENCE_ORDER: tuple[str, ...] = (
 )
 """The order of hooks in a reload of the reference engine: a blue-green host's."""
 
+ALL_STAGES: tuple[str, ...] = (
+    "read",
+    "syntax",
+    "import",
+    "plugin",
+    "metadata",
+    "construct",
+    "setup",
+    "start",
+    "get_reload_state",
+    "set_reload_state",
+    "health_check",
+    "on_reload",
+)
+"""Every stage at which a reload can fail, in the order in which they come."""
+
 CORE_STAGES: tuple[str, ...] = ("read", "syntax", "import", "plugin", "start")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from hot_reload_conformance.contract.clause import SECTIONS, Clause
 from hot_reload_conformance.contract.clauses import BY_SLUG, CONTRACT
+from hot_reload_conformance.contract.document import explain
 
 LINK = re.compile(
     r"https://github\.com/[\w.-]+/[\w.-]+/(issues|pull)/\d+"
@@ -84,3 +85,8 @@ def test_a_copy_of_the_sentence_would_be_seen() -> None:
     clause = CONTRACT["HR-SWAP-01"]
     assert _repeated(f"People expect that {clause.text}", clause.text)
     assert not _repeated("The new G serves.", clause.text)
+
+
+def test_an_explanation_names_the_checks_that_there_are() -> None:
+    assert "checks now   old-keeps-serving, old-keeps-serving[machine]" in explain("HR-ROLL-01")
+    assert "checks now   none yet" in explain("HR-PROC-01")

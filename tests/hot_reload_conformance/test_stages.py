@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from hot_reload_conformance import probe
+from hot_reload_conformance.adapter import ALL_STAGES as STAGES
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Budget, Case
 from hot_reload_conformance.bench.runner import run_variant
 from hot_reload_conformance.bench.selftest import SELF_TEST
 from hot_reload_conformance.check import Variant
-from hot_reload_conformance.checks.fault import STAGES, Fault
+from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.stages import (
     CAUSE,
     KINDS,

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from hot_reload import Engine, Settings
-from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports, Reply
+from hot_reload_conformance.adapter import (
+    ALL_STAGES,
+    Claim,
+    Event,
+    HostAdapter,
+    PluginSpec,
+    Ports,
+    Reply,
+)
 from hot_reload_conformance.dialect import package_files
 
 HOOKS = ("setup", "start", "on_reload", "flush", "stop", "teardown")
@@ -44,20 +52,7 @@ class ReferenceAdapter(HostAdapter):
             Claim.VALIDATE,
         }
     )
-    stages = (
-        "read",
-        "syntax",
-        "import",
-        "plugin",
-        "metadata",
-        "construct",
-        "setup",
-        "start",
-        "get_reload_state",
-        "set_reload_state",
-        "health_check",
-        "on_reload",
-    )
+    stages = ALL_STAGES
 
     async def open(self, workdir: Path, ports: Ports) -> None:
         self.workdir = workdir

@@ -9,25 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from hot_reload_conformance.adapter import PluginSpec, Reply
+from hot_reload_conformance.adapter import ALL_STAGES, PluginSpec, Reply
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
-
-STAGES: tuple[str, ...] = (
-    "read",
-    "syntax",
-    "import",
-    "plugin",
-    "metadata",
-    "construct",
-    "setup",
-    "start",
-    "get_reload_state",
-    "set_reload_state",
-    "health_check",
-    "on_reload",
-)
-"""Every stage at which a reload can fail, in the order in which they come."""
 
 Kind: TypeAlias = type[BaseException]
 
@@ -100,7 +84,7 @@ class Fault:
     @property
     def starts(self) -> bool:
         """Whether the new generation's start has begun when it strikes."""
-        return STAGES.index(self.stage) >= STAGES.index("start")
+        return ALL_STAGES.index(self.stage) >= ALL_STAGES.index("start")
 
     def arrange(self, case: Case, spec: PluginSpec) -> Arranged:
         """Write ``spec`` and plan, so that the next reload to it fails at this stage."""

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from hot_reload_conformance import probe
-from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
+from hot_reload_conformance.adapter import ALL_STAGES, Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant
-from hot_reload_conformance.checks.fault import STAGES, Arranged, Fault, Kind
+from hot_reload_conformance.checks.fault import Arranged, Fault, Kind
 from hot_reload_conformance.checks.hang import Hang, hang
 from hot_reload_conformance.verdict import NotClaimed
 
@@ -118,7 +118,7 @@ def faults(kinds: Sequence[Kind] = KINDS) -> tuple[Fault, ...]:
         _hanging("health_check", swallows=False),
         _hanging("on_reload", swallows=True),
     ]
-    return tuple(sorted(found, key=lambda fault: STAGES.index(fault.stage)))
+    return tuple(sorted(found, key=lambda fault: ALL_STAGES.index(fault.stage)))
 
 
 # What is in the file

@@ -71,7 +71,8 @@ def explain(name: str) -> str:
             _filled(clause.fix, 4),
             "",
             f"  holds for    {_subjects(clause)}",
-            f"  checked by   {', '.join(_KINDS[kind] for kind in clause.kinds)}",
+            f"  asks for     {', '.join(_KINDS[kind] for kind in clause.kinds)}",
+            f"  checks now   {_checks(clause)}",
             f"  since        contract {clause.since}",
         ]
     )
@@ -93,6 +94,13 @@ def _subjects(clause: Clause) -> str:
     claims = ", ".join(sorted(claim.value for claim in clause.claims))
     who = "plugins" if clause.for_plugins else "hosts"
     return f"{who} that claim {claims}" if claims else f"all {who}"
+
+
+def _checks(clause: Clause) -> str:
+    """The checks that there are, which may be fewer kinds than the clause asks for."""
+    from hot_reload_conformance.check import all_checks
+
+    return ", ".join(each.id for each in all_checks() if each.clause is clause) or "none yet"
 
 
 def contract_markdown() -> str:

@@ -16,8 +16,6 @@ class Modelled:
     version: str
     state: Any = field(default_factory=dict)
     enabled: bool = True
-    epoch: int = 1
-    """Counts the times that a plugin of this name was loaded."""
 
 
 @dataclass

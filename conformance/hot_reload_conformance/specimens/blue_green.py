@@ -21,7 +21,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports, Reply
+from hot_reload_conformance.adapter import (
+    ALL_STAGES,
+    Claim,
+    Event,
+    HostAdapter,
+    PluginSpec,
+    Ports,
+    Reply,
+)
 
 
 class HostError(Exception):
@@ -434,20 +442,7 @@ class BlueGreenAdapter(HostAdapter):
             Claim.VALIDATE,
         }
     )
-    stages = (
-        "read",
-        "syntax",
-        "import",
-        "plugin",
-        "metadata",
-        "construct",
-        "setup",
-        "start",
-        "get_reload_state",
-        "set_reload_state",
-        "health_check",
-        "on_reload",
-    )
+    stages = ALL_STAGES
     host_class: type[BlueGreenHost] = BlueGreenHost
 
     async def open(self, workdir: Path, ports: Ports) -> None:
