@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 
 from hot_reload_conformance.adapter import Event
 from hot_reload_conformance.specimens.blue_green import (
@@ -47,7 +46,15 @@ class DropsHeldOnRollback(BlueGreenAdapter):
 class _NoLock(BlueGreenHost):
     """Looks up who serves, and delivers, without a lock: fine for tasks, not for threads."""
 
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]
+        self.threaded = False
+        self.thread_at_gate = threading.Event()
+        self.emptied = threading.Event()
+
     def emit(self, event: Event) -> bool:
+        if threading.current_thread() is not threading.main_thread():
+            self.threaded = True
         sinks = [g for g in list(self.live.values()) if g.enabled and g.plugin]
         sinks = [g for g in sinks if g.plugin and g.plugin.is_sink]
         for generation in sinks:
@@ -63,10 +70,18 @@ class _NoLock(BlueGreenHost):
         """What the operating system may do to a thread here: hold it until the gate is gone."""
         if threading.current_thread() is threading.main_thread():
             return
-        for _ in range(20_000):
-            if self.gates.get(name) is not gate:
-                return
-            time.sleep(0)
+        emptied = self.emptied
+        self.thread_at_gate.set()
+        emptied.wait(1)
+
+    def open_gate(self, name: str, generation: Generation) -> None:
+        # A gate that stays closed until a thread stands at it: the race comes out every time.
+        if name in self.gates and self.threaded:
+            self.thread_at_gate.wait(1)
+        self.thread_at_gate.clear()
+        super().open_gate(name, generation)
+        emptied, self.emptied = self.emptied, threading.Event()
+        emptied.set()
 
 
 @specimen("HR-FLOW-01", says="under threads", bug="the gate is found, emptied, and then filled")
