@@ -99,7 +99,7 @@ def read_manifest(module: ModuleType, plugin: object, *, default_name: str) -> M
         version=_version(name, declared.get("version")),
         description=_text("description", declared.get("description", "")),
         author=_text("author", declared.get("author", "")),
-        dependencies=_dependencies(declared.get("dependencies", ())),
+        dependencies=parse_dependencies(declared.get("dependencies", ())),
         roles=_roles(declared.get("roles"), plugin),
         config_schema=declared.get("config_schema"),
         inputs=tuple(_input(each) for each in _items("inputs", declared.get("inputs", ()))),
@@ -177,7 +177,12 @@ def _items(name: str, value: object) -> Sequence[object]:
     return value
 
 
-def _dependencies(value: object) -> tuple[Dependency, ...]:
+def parse_dependencies(value: object) -> tuple[Dependency, ...]:
+    """What a ``dependencies`` field declares: a list of ``name>=1.0``, or name to versions.
+
+    Raises:
+        ManifestError: it is malformed.
+    """
     if isinstance(value, Mapping):
         return tuple(_dependency(name, versions) for name, versions in value.items())
     return tuple(_parse_dependency(each) for each in _items("dependencies", value))
