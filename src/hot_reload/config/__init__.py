@@ -1,0 +1,1 @@
+"""Configuration as data: documents with their lines, schemas, secrets. Applies nothing."""

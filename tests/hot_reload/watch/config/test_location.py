@@ -1,0 +1,52 @@
+"""Where the plugin of an entry lies: a path, or an entry point (F50)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hot_reload.config.problem import ConfigError
+from hot_reload.watch.config.location import locate
+from hot_reload.watch.config.model import PluginEntry
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A distribution with entry points, as an installer leaves it; its module fails if run."""
+    site = tmp_path / "site"
+    facts = site / "tallies-1.0.dist-info"
+    facts.mkdir(parents=True)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: tallies\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(
+        "[hot_reload.plugins]\ntally = tally_plugin:Tally\ntallies = tally_package\ngone = gone_x\n"
+    )
+    (site / "tally_plugin.py").write_text("raise RuntimeError('it was run')")
+    (site / "tally_package").mkdir()
+    (site / "tally_package" / "__init__.py").write_text("raise RuntimeError('it was run')")
+    monkeypatch.syspath_prepend(str(site))
+    return site
+
+
+def test_f50_an_entry_point_is_found_and_not_run(installed: Path) -> None:
+    found = locate(PluginEntry(name="x", entry_point="tally"))
+    assert found == installed / "tally_plugin.py"
+    found = locate(PluginEntry(name="x", entry_point="tallies"))
+    assert found == installed / "tally_package"
+
+
+def test_f50_an_entry_point_whose_module_went_is_told(installed: Path) -> None:
+    with pytest.raises(ConfigError, match="its module gone_x is not there"):
+        locate(PluginEntry(name="x", entry_point="gone"))
+
+
+@pytest.mark.usefixtures("installed")
+def test_f50_a_misspelt_entry_point_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"\$\.plugins\.x\.entry_point: .*did you mean 'tally'"):
+        locate(PluginEntry(name="x", entry_point="taly"))
+
+
+def test_f50_a_path_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"\$\.plugins\.x\.path: there is no"):
+        locate(PluginEntry(name="x", path=tmp_path / "x.py"))
+    assert locate(PluginEntry(name="x", path=tmp_path)) == tmp_path

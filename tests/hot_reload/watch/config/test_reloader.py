@@ -1,0 +1,537 @@
+"""Settings files taken up while the host serves: F51, HR-CONF-01 to 07, C9 to C11."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hot_reload import Engine
+from hot_reload.errors import EngineMisuse, HookFailed
+from hot_reload.policy.registry import Entry
+from hot_reload.watch.config.reloader import ConfigReloader
+from hot_reload.watch.config.result import Verdict
+from hot_reload_fixtures import ManualClock
+
+OPEN = Callable[..., contextlib.AbstractAsyncContextManager[Any]]
+
+
+def two(step: int = 1, word: str = "a", more: str = "") -> str:
+    return (
+        f'[plugins.one]\npath = "one.py"\nconfig = {{ step = {step} }}\n'
+        f'[plugins.two]\npath = "two.py"\nconfig = {{ word = "{word}" }}\n{more}'
+    )
+
+
+@pytest.fixture
+async def served(desk: Any) -> Any:
+    """A host whose two plugins were loaded as its file says; no time counts from there."""
+    desk.plugin("one")
+    desk.plugin("two", "# a sink")
+    desk.write(two())
+    await desk.reloader.start()
+    await desk.run(6)
+    assert desk.verdicts == ["applied"]
+    desk.engine.calls.clear()
+    return desk
+
+
+async def test_f51_the_file_is_applied_at_the_start(served: Any) -> None:
+    assert served.engine.configs == {"one": {"step": 1}, "two": {"word": "a"}}
+    assert set(served.reloader.running.plugins) == {"one", "two"}
+
+
+async def test_f51_a_change_reaches_the_affected_plugin_alone(served: Any) -> None:
+    served.write(two(step=2))
+    await served.run(1)
+    assert served.verdicts == ["applied"]
+    assert served.engine.calls == [("reconfigure", "one")]
+    assert served.engine.configs == {"one": {"step": 2}, "two": {"word": "a"}}
+
+
+async def test_f51_plugins_come_go_and_are_switched(served: Any) -> None:
+    served.plugin("three", "# a sink")
+    served.write(
+        '[plugins.one]\npath = "one.py"\nenabled = false\nconfig = { step = 1 }\n'
+        '[plugins.three]\npath = "three.py"\n'
+    )
+    await served.run(1)
+    assert served.verdicts == ["applied"]
+    assert served.engine.calls == [("load", "three"), ("disable", "one"), ("unload", "two")]
+
+
+async def test_f51_a_plugin_that_moves_is_loaded_from_its_new_place(served: Any) -> None:
+    moved = served.plugin("moved")
+    served.write(two().replace("one.py", "moved.py"))
+    await served.run(1)
+    assert served.engine.calls == [("unload", "one"), ("load", "one")]
+    assert served.engine.paths["one"] == moved
+
+
+async def test_f51_a_burst_is_one_change(served: Any) -> None:
+    for step in range(2, 8):
+        served.write(two(step=step))
+        await served.run(0.05)
+    assert served.verdicts == []
+    await served.run(1)
+    assert served.verdicts == ["applied"]
+    assert served.engine.configs["one"] == {"step": 7}
+
+
+async def test_f51_a_file_that_never_is_quiet_is_taken_at_last(served: Any) -> None:
+    for step in range(2, 60):
+        served.write(two(step=step))
+        await served.run(0.09)
+    assert served.engine.configs["one"]["step"] > 2
+
+
+async def test_f51_the_least_time_between_two_changes(served: Any) -> None:
+    served.write(two(step=2))
+    await served.run(0.5)
+    served.write(two(step=3))
+    await served.run(4)
+    assert served.engine.configs["one"] == {"step": 2}
+    await served.run(1)
+    assert served.engine.configs["one"] == {"step": 3}
+    assert served.verdicts == ["applied", "applied"]
+
+
+async def test_f51_what_waits_for_its_time_has_to_be_quiet_then_too(served: Any) -> None:
+    served.write(two(step=2))
+    await served.run(1)
+    assert served.verdicts == ["applied"]
+    served.write(two(step=3))
+    await served.run(4.05)
+    served.write("[half")
+    await served.run(0.07)
+    served.write(two(step=4))
+    await served.run(1)
+    assert served.verdicts == ["applied"]
+    assert served.engine.configs["one"] == {"step": 4}
+
+
+async def test_f51_a_change_that_is_taken_back_is_none(served: Any) -> None:
+    served.write(two(step=2))
+    await served.run(0.05)
+    served.write(two())
+    await served.run(3)
+    assert served.verdicts == []
+    assert served.engine.calls == []
+
+
+async def test_f51_the_sweep_finds_what_no_event_tells(served: Any) -> None:
+    served.file.write_text(two(step=2))
+    await served.run(2)
+    assert served.engine.configs["one"] == {"step": 2}
+
+
+BAD = {
+    "syntax": "[plugins.one\n",
+    "empty": "",
+    "half": two(step=2)[:60],
+    "unknown key": two(step=2, more="pth = 1\n"),
+    "unknown section": "[pluginz]\n",
+    "no file": two(step=2).replace("two.py", "nowhere.py"),
+    "last sink": two(step=2).replace('"two.py"\n', '"two.py"\nenabled = false\n'),
+    "last sink gone": two(step=2)[: two(step=2).index("[plugins.two]")],
+    "cycle": two(step=2, more='needs = ["one"]\n').replace(
+        '"one.py"\n', '"one.py"\nneeds = ["two"]\n'
+    ),
+    "missing": two(step=2, more='needs = ["three"]\n'),
+}
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
+async def test_c10_a_bad_file_changes_nothing_and_names_its_line(served: Any, text: str) -> None:
+    before = served.engine.state
+    served.write(text)
+    await served.run(1)
+    (result,) = served.results
+    assert result.verdict is Verdict.REFUSED
+    assert served.engine.calls == []
+    assert served.engine.state == before
+    assert served.reloader.running.plugins["one"].config == {"step": 1}
+    for each in result.problems:
+        assert each.file == str(served.file)
+        assert each.line >= 1
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
+async def test_f51_after_a_bad_file_the_next_good_one_is_as_quick(served: Any, text: str) -> None:
+    """HR-CONF-04: a failed attempt uses up no interval."""
+    served.write(text)
+    await served.run(0.2)
+    assert served.verdicts == ["refused"]
+    served.write(two(step=3))
+    await served.run(0.12)
+    assert served.verdicts == ["applied"]
+    assert served.engine.configs["one"] == {"step": 3}
+
+
+async def test_f51_a_bad_file_is_told_once(served: Any) -> None:
+    served.write("nonsense")
+    await served.run(30)
+    assert served.verdicts == ["refused"]
+
+
+async def test_c9_a_missing_file_keeps_what_runs(served: Any) -> None:
+    served.file.unlink()
+    await served.run(3)
+    (result,) = served.results
+    assert result.verdict is Verdict.REFUSED
+    assert "file missing" in result.describe()
+    served.results.clear()
+    served.write(two())
+    await served.run(2)
+    assert served.verdicts == ["unchanged"]
+
+
+async def test_c9_a_half_written_file_is_waited_for(served: Any) -> None:
+    text = two(step=2)
+    for end in range(0, len(text), 20):
+        served.write(text[:end])
+        await served.run(0.05)
+    served.write(text)
+    await served.run(1)
+    assert served.verdicts == ["applied"]
+
+
+async def test_c9_two_files_that_change_are_one_transaction(desk: Any) -> None:
+    desk.plugin("one")
+    base, over = desk.folder / "base.toml", desk.folder / "over.yaml"
+    base.write_text('[plugins.one]\npath = "one.py"\nconfig = { a = 1, b = 1 }\n')
+    over.write_text("plugins: {one: {config: {b: 2}}}\n")
+    reloader = desk.make(base, over)
+    assert (await reloader.apply()).success
+    assert desk.engine.configs["one"] == {"a": 1, "b": 2}
+    await reloader.start()
+    await desk.run(6)
+    desk.results.clear()
+    base.write_text('[plugins.one]\npath = "one.py"\nconfig = { a = 3, b = 1 }\n')
+    desk.hints.tell(base)
+    await desk.run(0.05)
+    over.write_text("plugins: {one: {config: {b: 4}}}\n")
+    desk.hints.tell(over)
+    await desk.run(1)
+    assert desk.verdicts == ["applied"]
+    assert desk.engine.configs["one"] == {"a": 3, "b": 4}
+
+
+async def test_f51_unchanged_content_does_nothing(served: Any) -> None:
+    served.write(two())
+    await served.run(2)
+    assert served.verdicts == []
+    served.write("# a comment\n" + two())
+    await served.run(2)
+    assert served.verdicts == ["unchanged"]
+    assert served.engine.calls == []
+
+
+async def test_f51_all_or_nothing_a_plugin_that_refuses_keeps_all_at_the_old(served: Any) -> None:
+    served.plugin("three")
+    before = served.engine.state
+    served.engine.refuses["two"] = lambda config: "$.word: no" if config["word"] == "b" else ""
+    served.write(two(step=2, word="b", more='[plugins.three]\npath = "three.py"\n'))
+    await served.run(1)
+    (result,) = served.results
+    assert result.verdict is Verdict.ROLLED_BACK
+    assert served.engine.state == before
+    assert served.reloader.running.plugins["one"].config == {"step": 1}
+    assert (result.problems[0].path, result.problems[0].line) == (
+        ("plugins", "two", "config", "word"),
+        6,
+    )
+    served.engine.calls.clear()
+    served.write(two(step=2, word="c"))
+    await served.run(0.2)
+    assert served.engine.configs["one"] == {"step": 2}
+    assert served.engine.configs["two"] == {"word": "c"}
+
+
+async def test_f51_a_load_that_fails_takes_back_the_loads_before_it(served: Any) -> None:
+    before = served.engine.state
+    for name in ("three", "four"):
+        served.plugin(name)
+    served.engine.refuses["four"] = lambda _: "cannot start"
+    text = two(
+        step=2, more='[plugins.three]\npath = "three.py"\n[plugins.four]\npath = "four.py"\n'
+    )
+    served.write(text)
+    await served.run(1)
+    assert served.verdicts == ["rolled back"]
+    assert served.engine.calls == [("load", "three"), ("load", "four"), ("unload", "three")]
+    assert served.engine.state == before
+
+
+async def test_f51_the_engine_s_own_refusal_takes_everything_back(served: Any) -> None:
+    """A new plugin may be a sink, so the plan lets the old one go; it turns out to be none."""
+    before = served.engine.state
+    served.plugin("three")
+    text = two(step=1)
+    served.write(text[: text.index("[plugins.two]")] + '[plugins.three]\npath = "three.py"\n')
+    await served.run(1)
+    assert served.verdicts == ["rolled back"]
+    assert served.engine.state == before
+
+
+async def test_f51_a_caller_s_dict_is_copied(desk: Any) -> None:
+    desk.plugin("one")
+    arguments: Any = {"engine": {"gate_limit_events": 5}}
+    desk.write('[plugins.one]\npath = "one.py"\nconfig = { list = [1] }\n')
+    reloader = desk.make(arguments=arguments)
+    await reloader.apply()
+    desk.engine.configs["one"]["list"].append(2)
+    assert (await reloader.apply()).verdict is Verdict.UNCHANGED
+
+
+async def test_c11_no_result_shows_a_secret(served: Any, caplog: pytest.LogCaptureFixture) -> None:
+    served.engine.refuses["one"] = lambda config: f"cannot log in with {config['password']}"
+    served.write(two().replace("step = 1", 'password = "hunter2"'))
+    await served.run(1)
+    (result,) = served.results
+    assert result.verdict is Verdict.ROLLED_BACK
+    shown = result.describe() + repr(result) + repr(served.reloader.running) + caplog.text
+    shown += "".join(each.describe() for each in result.outcomes)
+    assert "hunter2" not in shown
+    assert "cannot log in with ***" in shown
+
+
+async def test_f51_what_needs_a_restart_is_named(served: Any) -> None:
+    served.write(two(more="[engine]\ndrain_deadline_seconds = 3\n"))
+    await served.run(1)
+    (result,) = served.results
+    assert result.verdict is Verdict.APPLIED
+    assert result.later == ("engine.drain_deadline_seconds",)
+    assert "at the next start: engine.drain_deadline_seconds" in result.describe()
+
+
+async def test_f51_a_host_s_own_plugins_and_switches_are_left_alone(served: Any) -> None:
+    served.engine.registry = served.engine.registry.with_entry(Entry(name="own"))
+    served.engine.paths["own"], served.engine.configs["own"] = Path("own.py"), {}
+    await served.engine.disable("one")
+    served.engine.calls.clear()
+    served.write(two(word="b"))
+    await served.run(1)
+    assert served.engine.calls == [("reconfigure", "two")]
+
+
+async def test_f51_a_name_that_a_host_uses_is_refused(desk: Any) -> None:
+    desk.plugin("one")
+    await desk.engine.load(desk.plugin("other"), name="one")
+    desk.write('[plugins.one]\npath = "one.py"\n')
+    result = await desk.reloader.apply()
+    assert result.verdict is Verdict.REFUSED
+    assert "is loaded from" in result.describe()
+
+
+async def test_f51_stop_ends_it_and_start_catches_up(served: Any) -> None:
+    await served.reloader.stop()
+    served.file.write_text(two(step=2))
+    await served.run(10)
+    assert served.verdicts == []
+    await served.reloader.start()
+    await served.run(2)
+    assert served.verdicts == ["applied"]
+
+
+async def held_in_load(desk: Any) -> tuple[asyncio.Event, asyncio.Event]:
+    """``desk`` in the midst of an apply: its engine loads ``two`` until the second is set."""
+    desk.plugin("one")
+    desk.plugin("two")
+    desk.write(two())
+    arrived, goes_on = asyncio.Event(), asyncio.Event()
+    real = desk.engine.load
+
+    async def load(*arguments: Any, **named: Any) -> Any:
+        if named["name"] == "two":
+            arrived.set()
+            await goes_on.wait()
+        return await real(*arguments, **named)
+
+    desk.engine.load = load
+    return arrived, goes_on
+
+
+async def test_f51_stop_waits_for_what_is_being_applied(desk: Any) -> None:
+    arrived, goes_on = await held_in_load(desk)
+    await desk.reloader.start()
+    await desk.run(1)
+    assert arrived.is_set()
+    stopping = asyncio.create_task(desk.reloader.stop())
+    await desk.run(0)
+    assert not stopping.done()
+    goes_on.set()
+    await stopping
+    assert desk.engine.names == ("one", "two"), "half of it would be neither old nor new"
+    assert set(desk.reloader.running.plugins) == {"one", "two"}
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+async def test_f51_a_cancelled_caller_leaves_nothing_half(desk: Any, refuses: bool) -> None:
+    arrived, goes_on = await held_in_load(desk)
+    if refuses:
+        desk.engine.refuses["two"] = lambda _: "no"
+    applying = asyncio.create_task(desk.reloader.apply())
+    await arrived.wait()
+    applying.cancel()
+    await desk.run(0)
+    assert not applying.done()
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await applying
+    assert desk.engine.names == (() if refuses else ("one", "two"))
+
+
+async def test_f51_two_callers_apply_one_after_the_other(desk: Any) -> None:
+    arrived, goes_on = await held_in_load(desk)
+    first = asyncio.create_task(desk.reloader.apply())
+    await arrived.wait()
+    second = asyncio.create_task(desk.reloader.apply())
+    await desk.run(0)
+    goes_on.set()
+    assert [(await each).verdict.value for each in (first, second)] == ["applied", "unchanged"]
+
+
+async def test_f51_a_plugin_s_own_call_is_refused(tmp_path: Path, open_desk: OPEN) -> None:
+    """Its reload would wait for its handler, and the handler for the reload."""
+    async with Engine(clock=ManualClock(100.0)) as engine, open_desk(tmp_path, engine) as desk:
+        desk.plugin(
+            "asks",
+            "class Asks:\n    version = '1.0'\n"
+            "    async def handle(self, reloader):\n        return await reloader.apply()\n",
+        )
+        desk.write('[plugins.asks]\npath = "asks.py"\n')
+        assert (await desk.reloader.apply()).success
+        with pytest.raises(HookFailed, match=r"apply\(\) was called from inside plugin 'asks'"):
+            await engine.use("asks", desk.reloader)
+
+
+async def test_f51_a_listener_that_raises_harms_nobody(
+    desk: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.plugin("one")
+    desk.write('[plugins.one]\npath = "one.py"\n')
+    assert (await desk.make(on_result=lambda _: 1 / 0).apply()).success
+    assert "on_result failed" in caplog.text
+
+
+async def test_f51_misuse_is_told(desk: Any) -> None:
+    with pytest.raises(EngineMisuse, match="no settings file is named"):
+        ConfigReloader(desk.engine)
+    await desk.reloader.start()
+    with pytest.raises(EngineMisuse, match="runs already"):
+        await desk.reloader.start()
+
+
+SOURCE = """
+import dataclasses
+from hot_reload import Secret
+
+@dataclasses.dataclass
+class Config:
+    step: int = 1
+    token: Secret[str] = Secret("none")
+
+class Served:
+    version, config_schema = "1.0", Config
+    {extra}
+    def __init__(self, config):
+        self.step = config.get("step", 1)
+    def handle(self, request):
+        return self.step
+"""
+
+
+async def test_c10_a_dependency_that_the_files_break_is_refused(
+    tmp_path: Path, open_desk: OPEN
+) -> None:
+    """With a real engine: what a running plugin declares counts."""
+    async with Engine(clock=ManualClock(100.0)) as engine, open_desk(tmp_path, engine) as desk:
+        desk.plugin("base", SOURCE.format(extra=""))
+        desk.plugin("top", SOURCE.format(extra='dependencies = ["base"]'))
+        both = '[plugins.top]\npath = "top.py"\n[plugins.base]\npath = "base.py"\n'
+        desk.write(both)
+        assert (await desk.reloader.apply()).success, "each after what it needs"
+        assert engine.names == ("base", "top")
+        desk.write('[plugins.top]\npath = "top.py"\n')
+        result = await desk.reloader.apply()
+        assert result.verdict is Verdict.REFUSED
+        assert "plugin 'top' needs it" in result.describe()
+        assert engine.names == ("base", "top")
+        desk.plugin("base2", SOURCE.format(extra='dependencies = ["top2"]'))
+        desk.plugin("top2", SOURCE.format(extra='dependencies = ["base2"]'))
+        desk.write(both + '[plugins.top2]\npath = "top2.py"\n[plugins.base2]\npath = "base2.py"\n')
+        result = await desk.reloader.apply()
+        assert "cycle: base2 -> top2 -> base2" in result.describe()
+        assert engine.names == ("base", "top")
+
+
+async def test_f51_a_running_plugin_s_schema_is_asked_first(
+    tmp_path: Path, open_desk: OPEN
+) -> None:
+    async with Engine(clock=ManualClock(100.0)) as engine, open_desk(tmp_path, engine) as desk:
+        desk.plugin("one", SOURCE.format(extra=""))
+        desk.write('[plugins.one]\npath = "one.py"\n[plugins.one.config]\nstep = 2\n')
+        assert (await desk.reloader.apply()).success
+        before = engine.status("one").running
+        desk.write(
+            '[plugins.one]\npath = "one.py"\n[plugins.one.config]\nstp = 3\ntoken = ["hunter2"]\n'
+        )
+        result = await desk.reloader.apply()
+        assert result.verdict is Verdict.REFUSED
+        assert [(each.line, str(each).split(": ", 1)[1]) for each in result.problems] == [
+            (4, "$.plugins.one.config.stp: unknown key 'stp'; did you mean 'step'?"),
+            (5, "$.plugins.one.config.token: is a list (***); give a string"),
+        ]
+        assert engine.status("one").running == before
+
+
+async def test_f51_with_the_engine_itself_a_new_config_serves(
+    tmp_path: Path, open_desk: OPEN
+) -> None:
+    async with Engine(clock=ManualClock(100.0)) as engine, open_desk(tmp_path, engine) as desk:
+        desk.plugin("one", SOURCE.format(extra="").replace('config.get("step", 1)', "5"))
+        desk.plugin("two", SOURCE.format(extra=""))
+        text = '[plugins.one]\npath = "one.py"\n[plugins.two]\npath = "two.py"\nconfig.step = {}\n'
+        desk.write(text.format(2))
+        assert (await desk.reloader.apply()).success
+        untouched = engine.status("one").running
+        desk.write(text.format(3))
+        result = await desk.reloader.apply()
+        assert result.verdict is Verdict.APPLIED, result.describe()
+        assert engine.status("one").running == untouched
+        running = engine.status("two").running
+        assert running is not None
+        assert running.generation > 2
+        assert await engine.use("two") == 3
+
+
+async def test_f51_with_the_engine_itself_one_refusal_keeps_all(
+    tmp_path: Path, open_desk: OPEN
+) -> None:
+    async with Engine(clock=ManualClock(100.0)) as engine, open_desk(tmp_path, engine) as desk:
+        desk.plugin("one", SOURCE.format(extra=""))
+        picky = "def start(self):\n        assert self.step < 3, 'too many: hunter2'\n"
+        desk.plugin("two", SOURCE.format(extra=picky))
+        text = "".join(
+            f'[plugins.{name}]\npath = "{name}.py"\n'
+            'config = {{ step = {0}, token = "{1}" }}\n'
+            for name in ("one", "two")
+        )
+        desk.write(text.format(2, "first-one"))
+        assert (await desk.reloader.apply()).success
+        before = [engine.status(name).running for name in engine.names]
+        desk.write(text.format(3, "hunter2"))
+        result = await desk.reloader.apply()
+        assert result.verdict is Verdict.ROLLED_BACK
+        assert "too many: ***" in result.describe()
+        assert "hunter2" not in repr(result)
+        assert [engine.status(name).running for name in engine.names] == before
+        assert await engine.call(None) == [2, 2]
+        desk.write(text.format(1, "second-one"))
+        assert (await desk.reloader.apply()).success
+        assert await engine.call(None) == [1, 1]
