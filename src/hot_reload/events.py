@@ -22,6 +22,7 @@ class OperationStarted:
     operation: Operation
     plugin: str
     at_seconds: float
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

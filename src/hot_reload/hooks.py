@@ -35,6 +35,10 @@ GET_RELOAD_STATE = Hook("get_reload_state", Stage.CAPTURE, ("get_persistent_stat
 SET_RELOAD_STATE = Hook(
     "set_reload_state", Stage.RESTORE, ("restore_persistent_state",), arguments=1
 )
+MIGRATE_STATE = Hook("migrate_state", Stage.MIGRATE, arguments=2)
+"""``migrate_state(state, version)``: the state of the old version, as the new one wants it."""
+ADOPT_CONNECTION = Hook("adopt_connection", Stage.ADOPT, arguments=2)
+"""``adopt_connection(connection_id, connection)``: it is this generation's from now on."""
 HEALTH_CHECK = Hook("health_check", Stage.HEALTH)
 ON_RELOAD = Hook("on_reload", Stage.ON_RELOAD, ("on_reload_async",))
 FLUSH = Hook("flush", Stage.FLUSH, ("drain",))
@@ -45,7 +49,9 @@ TABLE: tuple[Hook, ...] = (
     SETUP,
     START,
     GET_RELOAD_STATE,
+    MIGRATE_STATE,
     SET_RELOAD_STATE,
+    ADOPT_CONNECTION,
     HEALTH_CHECK,
     ON_RELOAD,
     FLUSH,

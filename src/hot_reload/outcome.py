@@ -43,11 +43,14 @@ class Stage(enum.Enum):
     IMPORT = "import"
     PLUGIN = "plugin"
     METADATA = "metadata"
+    CONFIG = "config"
     CONSTRUCT = "construct"
     SETUP = "setup"
     START = "start"
     CAPTURE = "get_reload_state"
+    MIGRATE = "migrate_state"
     RESTORE = "set_reload_state"
+    ADOPT = "adopt_connection"
     HEALTH = "health_check"
     ON_RELOAD = "on_reload"
     COMMIT = "commit"
@@ -86,6 +89,8 @@ class RefusalReason(enum.Enum):
     LAST_SINK = "last sink"
     HAS_DEPENDENTS = "other plugins depend on it"
     CLOSING = "the engine is closing"
+    BARRED = "barred by the host"
+    RESTLESS = "its neighbours kept changing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,8 @@ class Running:
 class Failure:
     """What went wrong, in words only.
 
-    ``file`` and ``line`` point into the plugin's source where the cause does.
+    ``file`` and ``line`` point into the plugin's source where the cause does. ``plugin``
+    is the one that failed, where that is another one than the operation was asked for.
     """
 
     stage: Stage
@@ -116,12 +122,14 @@ class Failure:
     line: int | None = None
     traceback: str = ""
     hint: str | None = None
+    plugin: str | None = None
 
     def __str__(self) -> str:
+        whose = f" of {self.plugin!r}" if self.plugin else ""
         line = f":{self.line}" if self.line else ""
         place = f" at {self.file}{line}" if self.file else ""
         hint = f". {self.hint}" if self.hint else ""
-        return f"{self.stage.value}: {self.cause}{place}{hint}"
+        return f"{self.stage.value}{whose}: {self.cause}{place}{hint}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +143,10 @@ class Result:
     new: Running | None = None
     duration_seconds: float = 0.0
     warnings: tuple[Failure, ...] = ()
+    cascade: tuple[Outcome, ...] = ()
+    """What became of the plugins that followed since they need this one, in the order of
+    starting: all of it committed, or all of it rolled back. Who was asked for in the same
+    batch has an outcome of his own instead, and nobody is listed twice."""
 
     success: ClassVar[bool] = False
 
@@ -195,7 +207,11 @@ class Swapped(Result):
         return self.new
 
     def describe(self) -> str:
-        return f"swapped {self.plugin!r} from {self.old} to {self.new}, state: {self.state.value}"
+        followers = ", ".join(repr(each.plugin) for each in self.cascade)
+        return (
+            f"swapped {self.plugin!r} from {self.old} to {self.new}, state: {self.state.value}"
+            + (f"; with it, since they need it: {followers}" if followers else "")
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +250,7 @@ class Refused(Result):
     def describe(self) -> str:
         return (
             f"{self.operation.value} of {self.plugin!r} refused, {self.reason.value}: "
-            f"{self.explanation}"
+            f"{self.explanation}; {Result._still(self)}"
         )
 
 

@@ -18,6 +18,8 @@ class Settings:
 
     hook_deadline_seconds: float = 30.0
     """How long one hook may take."""
+    reload_deadline_seconds: float = 30.0
+    """How long a load or a reload may take until its commit, all its hooks together."""
     drain_deadline_seconds: float = 10.0
     """How long a swap waits for what is still inside the old generation."""
     cancel_grace_seconds: float = 0.1

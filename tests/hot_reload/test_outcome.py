@@ -108,7 +108,8 @@ def test_unwrap_returns_a_success_and_raises_anything_else(outcome: Outcome) -> 
                 "'counter' is unchanged: 1.0 sha256:aaaaaaaaaaaa (generation 1)",
                 "reload of 'counter' rolled back at start: ValueError: no at counter.py:7. "
                 "Give it one; still running: 1.0 sha256:aaaaaaaaaaaa (generation 1)",
-                "reload of 'counter' refused, last sink: load another first",
+                "reload of 'counter' refused, last sink: load another first; still running: "
+                "1.0 sha256:aaaaaaaaaaaa (generation 1)",
                 "reload of 'counter' deferred: a reload is running",
                 "reload of 'counter' FAILED at start: ValueError: no at counter.py:7. Give it one; "
                 "restoring 1.0 sha256:aaaaaaaaaaaa (generation 1) failed too at setup: OSError: "

@@ -106,14 +106,19 @@ class DependencyGraph:
             waiting += new
         return self.start_order(reached)
 
-    def with_edges(self, name: str, dependencies: Iterable[Dependency]) -> DependencyGraph:
-        """A graph in which ``name``, new or known, needs exactly ``dependencies``.
+    def with_edges(self, edges: Mapping[str, Iterable[Dependency]]) -> DependencyGraph:
+        """A graph in which each key, new or known, needs exactly its dependencies.
+
+        It is this graph where that changes nothing, so that a reload which keeps its
+        dependencies costs the same beside ten plugins as beside ten thousand.
 
         Raises:
             MissingDependency: one of them is not in the graph.
-            CycleError: one of them needs ``name``.
+            CycleError: plugins would need each other in a circle.
         """
-        return DependencyGraph({**self.dependencies, name: tuple(dependencies)})
+        declared = {name: tuple(needed) for name, needed in edges.items()}
+        changed = {k: v for k, v in declared.items() if self.dependencies.get(k) != v}
+        return DependencyGraph({**self.dependencies, **changed}) if changed else self
 
     def without(self, name: str) -> DependencyGraph:
         """A graph without ``name``.
@@ -125,16 +130,27 @@ class DependencyGraph:
         self._known((name,))
         return DependencyGraph({k: v for k, v in self.dependencies.items() if k != name})
 
-    def check_versions(self, versions: Mapping[str, str]) -> None:
-        """Hold every declared range against ``versions`` (name to PEP 440 version).
+    def check_versions(
+        self, versions: Mapping[str, str], *, of: Iterable[str] | None = None
+    ) -> None:
+        """Hold declared ranges against ``versions`` (name to PEP 440 version).
+
+        ``of`` None: every range. Else only what those plugins need, and what is needed
+        of them.
 
         Raises:
             VersionConflict: a version is outside a range; the alphabetically first
                 plugin that is not served is named.
             MissingDependency: ``versions`` lacks a plugin that is needed.
         """
-        for name in sorted(self.dependencies):
+        touched = None if of is None else frozenset(of)
+        checked: Iterable[str] = self.dependencies
+        if touched is not None:
+            checked = {*touched, *(user for name in touched for user in self.dependents(name))}
+        for name in sorted(checked):
             for needed in self.dependencies[name]:
+                if touched is not None and name not in touched and needed.name not in touched:
+                    continue
                 found = versions.get(needed.name)
                 if found is None:
                     raise MissingDependency(name, needed.name)

@@ -2,57 +2,102 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from hot_reload.errors import HookFailed, ManifestError, PluginFault
+from hot_reload.config.problem import ConfigError
+from hot_reload.config.schema import schema_of, secret_paths, validate_config
+from hot_reload.config.secret import secret_texts
+from hot_reload.errors import DependencyFault, HookFailed, ManifestError, PluginFault
 from hot_reload.hooks import bind
 from hot_reload.manifest import read_manifest
 from hot_reload.outcome import Failure, Role, Stage
 from hot_reload.runtime.context import PluginContext
-from hot_reload.runtime.discovery import find_factory
+from hot_reload.runtime.discovery import candidates, find_factory
 from hot_reload.runtime.fault import hook_failed
 from hot_reload.runtime.generation import Generation
 from hot_reload.runtime.machinery import Machinery
 from hot_reload.runtime.slot import Slot
+from hot_reload.runtime.steps import Steps
+from hot_reload.source.declared import declared_dependencies
 from hot_reload.source.lookalike import remarks
-from hot_reload.source.namespace import Namespace
+from hot_reload.source.namespace import Namespace, Neighbours
+from hot_reload.source.process_state import Watch
 from hot_reload.source.snapshot import SourceSnapshot
+from hot_reload.source.validate import validate
 
 
 class Building:
-    """Makes the generations of one slot. ``enter`` hears of each stage.
+    """Makes the generations of one slot, in the course of ``steps``.
 
     Every step raises a ``PluginFault`` where the plugin cannot pass it; whoever called
-    ``build`` then releases the generation.
+    ``begin`` then releases the generation.
     """
 
-    def __init__(self, machinery: Machinery, slot: Slot, enter: Callable[[Stage], None]) -> None:
+    def __init__(self, machinery: Machinery, slot: Slot, steps: Steps) -> None:
         self._machinery = machinery
         self._slot = slot
-        self._enter = enter
+        self._steps = steps
+        self._enter = steps.enter
 
-    def begin(self, snapshot: SourceSnapshot) -> Generation:
+    def begin(
+        self, snapshot: SourceSnapshot, config: Mapping[str, Any], neighbours: Neighbours
+    ) -> Generation:
         """A generation of ``snapshot``, of which nothing has run yet."""
         number = next(self._machinery.numbers)
-        namespace = Namespace(snapshot, number, self._machinery.codes)
-        return Generation(number, snapshot, namespace, self._slot.config)
+        declared = declared_dependencies(snapshot)
+        if declared is None:  # its text does not say; the running one's metadata do
+            current = self._slot.current
+            declared = current.described.dependencies if current else ()
+        namespace = Namespace(
+            snapshot,
+            number,
+            self._machinery.codes,
+            neighbours=neighbours,
+            declared=[each.name for each in declared],
+        )
+        return Generation(number, snapshot, namespace, config)
 
-    async def build(self, new: Generation) -> None:
+    async def build(self, new: Generation, *, force: bool = False) -> None:
         """Compile, import, find the plugin, construct it, and read what it says of itself."""
         self._enter(Stage.SYNTAX)
         new.namespace.compile_all()
         new.remarks = _remarks(new.snapshot)
+        if self._machinery.imports.validate:
+            self._validate(new, force=force)
         self._enter(Stage.IMPORT)
+        await self._preflight(new)
         module = await self._import(new)
         self._enter(Stage.PLUGIN)
         factory = self._find(new, module)
+        config = self._configure(new, module)
         self._enter(Stage.CONSTRUCT)
-        await self._construct(new, factory)
+        await self._construct(new, factory, config)
         self._enter(Stage.METADATA)
         self._describe(new, module)
+
+    def _validate(self, new: Generation, *, force: bool) -> None:
+        current = self._slot.current
+        found = validate(
+            new.snapshot,
+            roles=current.roles if current else (),
+            configured=bool(new.config),
+        )
+        fault = found.fault(force=force)
+        if fault is not None:
+            raise fault
+
+    async def _preflight(self, new: Generation) -> None:
+        preflight = self._machinery.imports.preflight
+        if preflight is None:
+            return
+        needed = [each.snapshot for each in new.namespace.reachable()]
+        fault = (await preflight.check(new.snapshot, needed)).fault()
+        if fault is not None:
+            raise fault
 
     async def _import(self, new: Generation) -> ModuleType:
         missing: list[str] = []
@@ -64,17 +109,32 @@ class Building:
                 missing.append(str(error.name))
                 raise
 
+        file = str(new.snapshot.main.path)
+        watch = Watch(self._machinery.imports.process_changes, own=new.namespace.top, file=file)
         try:
-            module: ModuleType = await self._machinery.hooks.call(
-                "the module's body", execute, sources=new.sources
-            )
+            with watch:
+                module: ModuleType = await self._machinery.hooks.call(
+                    "the module's body", execute, origin=new.origin
+                )
         except HookFailed as fault:
+            await self._end_tasks(new)
             if missing:
                 fault.hint = (
                     f"if it is a distribution of that name: python -m pip install {missing[0]}"
                 )
             raise
+        finally:
+            new.remarks += tuple(Failure(Stage.IMPORT, text, file) for text in watch.remarks)
         return module
+
+    async def _end_tasks(self, new: Generation) -> None:
+        """End the tasks that a body began before it failed: nobody else knows of them."""
+        own = {task for task in asyncio.all_tasks() if _runs(task, new.namespace.top)}
+        for task in own:
+            task.cancel()
+        if own:
+            grace = self._machinery.settings.cancel_grace_seconds
+            await self._machinery.hooks.wait(asyncio.ensure_future(asyncio.wait(own)), grace)
 
     def _find(self, new: Generation, module: ModuleType) -> Callable[[PluginContext], Any]:
         try:
@@ -82,15 +142,37 @@ class Building:
         except PluginFault:
             raise
         except BaseException as error:  # a __getattr__ or a descriptor of the module's own raised
-            fault = hook_failed(error, "the module, as its plugin was looked for,", new.sources)
+            fault = hook_failed(error, "the module, as its plugin was looked for,", new.origin)
         raise fault
 
-    async def _construct(self, new: Generation, factory: Callable[[PluginContext], Any]) -> None:
-        new.context = PluginContext(
-            self._slot.name, new.number, self._slot.config, self._machinery.app
+    def _configure(self, new: Generation, module: ModuleType) -> Mapping[str, Any]:
+        """The config as the plugin is given it: by a mapping, with the defaults that this has."""
+        classes = candidates(module)
+        schema = schema_of(module, classes[0] if len(classes) == 1 else None)
+        if schema is not None:
+            self._enter(Stage.CONFIG)
+        new.origin.secrets = secret_texts(new.config, secret_paths(schema))
+        try:
+            made = validate_config(schema, new.config)
+            return made if isinstance(schema, Mapping) else new.config
+        except ConfigError as error:
+            text = str(error)
+        raise ManifestError(
+            f"its configuration does not fit its config_schema: {text}",
+            file=str(new.snapshot.main.path),
+            hint="mend the configuration that it is loaded with",
         )
+
+    async def _construct(
+        self, new: Generation, factory: Callable[[PluginContext], Any], config: Mapping[str, Any]
+    ) -> None:
+        new.context = PluginContext(self._slot.name, new.number, config, self._machinery.app)
         new.plugin = await self._machinery.hooks.call(
-            "the constructor", factory, new.context, sources=new.sources
+            "the constructor",
+            factory,
+            new.context,
+            origin=new.origin,
+            deadline_seconds=self._steps.time_left("the constructor"),
         )
         if new.plugin is None:
             raise ManifestError("register() or create() returned None", hint="return the plugin")
@@ -102,11 +184,12 @@ class Building:
             new.manifest = read_manifest(module, new.plugin, default_name=default)
             new.hooks = bind(new.plugin)
             self._check_steps(new)
+            self._check_imports(new)
         except PluginFault as fault:
             fault.file = fault.file or str(new.snapshot.main.path)
             raise
         except BaseException as error:  # a property of the plugin's own raised
-            raised = hook_failed(error, "its metadata", new.sources)
+            raised = hook_failed(error, "its metadata", new.origin)
         else:
             self._keep_name(new)
             return
@@ -121,6 +204,16 @@ class Building:
                     hint="make it def; what has to wait belongs into a sink or a background task",
                 )
 
+    def _check_imports(self, new: Generation) -> None:
+        undeclared = new.namespace.seal([each.name for each in new.described.dependencies])
+        if undeclared:
+            names = " and ".join(map(repr, sorted(undeclared)))
+            raise DependencyFault(
+                f"it imports the plugin {names}, which it does not declare: a reload of {names} "
+                "would not reach it",
+                hint=f"add {names} to its dependencies",
+            )
+
     def _keep_name(self, new: Generation) -> None:
         name = new.described.name
         if self._slot.current is None or self._slot.named_by_caller or name == self._slot.name:
@@ -130,6 +223,13 @@ class Building:
             file=str(new.snapshot.main.path),
             hint="keep the name, or unload the old plugin and load the new one",
         )
+
+
+def _runs(task: asyncio.Task[Any], top: str) -> bool:
+    """Whether ``task`` runs a function of the modules below ``top``."""
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    name = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
+    return name.partition(".")[0] == top
 
 
 def _remarks(snapshot: SourceSnapshot) -> tuple[Failure, ...]:

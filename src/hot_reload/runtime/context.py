@@ -38,9 +38,12 @@ class PluginContext:
         self.name = name
         self.generation = generation
         self.config: dict[str, Any] = copy.deepcopy(dict(config))
-        """A copy of its own: nobody's later change of the mapping reaches the plugin."""
+        """A copy of its own: nobody's later change of the mapping reaches the plugin. It fits
+        the plugin's ``config_schema``, where it declares one."""
         self.engine = engine
         self.logger = logging.getLogger(f"hot_reload.plugin.{name}")
+        self.connections: dict[str, Any] = {}
+        """What ``register_connection`` and the engine gave it, by id; closed after its stop."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._cleanups: list[Callable[[], Any]] = []
         self._closed = False
@@ -68,13 +71,33 @@ class PluginContext:
         task.add_done_callback(lambda _: coroutine.close())
         return task
 
+    def register_connection(self, connection_id: str, connection: Any) -> None:
+        """Keep ``connection`` open over reloads: the next generation that has
+        ``adopt_connection`` is given it, this one again where that reload fails.
+
+        Whoever has it last when no generation adopts it: its ``close()`` is called, ``def`` or
+        ``async def``, where it has one.
+
+        Raises:
+            EngineMisuse: the id is taken.
+        """
+        if connection_id in self.connections:
+            raise EngineMisuse(
+                f"{self.name!r} has a connection {connection_id!r} already; give each its own id"
+            )
+        self.connections[connection_id] = connection
+
     def add_cleanup(self, cleanup: Callable[[], Any]) -> None:
         """Call ``cleanup``, ``def`` or ``async def``, after the generation's last hook."""
         self._cleanups.append(cleanup)
 
     def take_cleanups(self) -> list[Callable[[], Any]]:
-        """The cleanups, last registered first; afterwards there are none."""
-        cleanups, self._cleanups = self._cleanups[::-1], []
+        """The cleanups, last registered first, then the closing of its connections; afterwards
+        there are none."""
+        closes = [getattr(each, "close", None) for each in reversed(self.connections.values())]
+        cleanups = [*self._cleanups[::-1], *(each for each in closes if callable(each))]
+        self._cleanups = []
+        self.connections = {}
         return cleanups
 
     def cancel_tasks(self) -> set[asyncio.Task[Any]]:

@@ -28,7 +28,7 @@ def find_factory(module: ModuleType, app: object) -> Callable[[PluginContext], A
     register = getattr(module, "register", None)
     if inspect.isfunction(register):
         return lambda context: register(app, context)
-    classes = _candidates(module)
+    classes = candidates(module)
     if len(classes) > 1:
         names = " and ".join(sorted(each.__qualname__ for each in classes))
         raise NoPluginError(
@@ -49,7 +49,7 @@ def find_factory(module: ModuleType, app: object) -> Callable[[PluginContext], A
     )
 
 
-def _candidates(module: ModuleType) -> list[type]:
+def candidates(module: ModuleType) -> list[type]:
     """The classes of the module's own that fit; a base that another one extends is none."""
     declared = hasattr(module, "PLUGIN_META") or hasattr(module, "PLUGIN_METADATA")
     own_top = module.__name__

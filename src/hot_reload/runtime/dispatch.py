@@ -19,11 +19,15 @@ import threading
 import weakref
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from hot_reload.outcome import Role
 
 Deliver = Callable[[Any], Any]
+
+IN_MAILBOX: ContextVar[bool] = ContextVar("hot_reload_in_mailbox", default=False)
+"""Whether the present task delivers to an asynchronous sink, or was started by one that does."""
 
 PATIENT_ROUNDS = 8
 """How often an opening gate lets producers queue behind it before it holds them up."""
@@ -261,6 +265,7 @@ class Mailbox:
         )
 
     async def _run(self, idle: asyncio.Event) -> None:
+        IN_MAILBOX.set(True)
         while self._idle is idle:  # abandoned runs end here
             self._wake.clear()
             while self._idle is idle and self._queue and not self._paused and self._target:
@@ -338,6 +343,10 @@ class Dispatch:
                 interrupt = error  # the other sinks get the event all the same
         if interrupt is not None:
             raise interrupt
+
+    def sink(self, name: str) -> Deliver | None:
+        """How an event reaches the sink ``name`` now; None: no such sink serves."""
+        return dict(self._view.sinks).get(name)
 
     def run_current(self, event: Any) -> None:
         """Take ``event`` through the stages as they are now; for an opening entry gate."""

@@ -7,7 +7,8 @@ import contextlib
 import copy
 import inspect
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,11 +27,12 @@ from hot_reload.runtime.graveyard import Graveyard
 from hot_reload.runtime.lifecycle import HookRunner
 from hot_reload.runtime.machinery import Machinery
 from hot_reload.runtime.operations import Operations
-from hot_reload.runtime.pipeline import Pipeline
+from hot_reload.runtime.pipeline import Pipeline, Placed
 from hot_reload.runtime.roster import PluginStatus, Roster
 from hot_reload.runtime.slot import Slot
-from hot_reload.runtime.transaction import Done, Transaction, Undone
+from hot_reload.runtime.transaction import Transaction, Wanted
 from hot_reload.settings import Settings
+from hot_reload.source.import_policy import ImportPolicy
 from hot_reload.source.snapshot import DiskFiles
 
 _log = logging.getLogger("hot_reload")
@@ -62,10 +64,12 @@ class Engine:
         settings: Settings | None = None,
         clock: Clock | None = None,
         files: Files | None = None,
+        imports: ImportPolicy | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self._clock = clock or LoopClock()
         self._files = files or DiskFiles()
+        self._imports = imports or ImportPolicy()
         self._roster = Roster()
         self._first_uses: dict[str, asyncio.Task[Outcome]] = {}
         self._parts: tuple[Machinery, Operations] | None = None
@@ -83,7 +87,10 @@ class Engine:
             pipeline=Pipeline(self.settings),
             calls=CallGates(),
             graveyard=Graveyard(),
+            imports=self._imports,
         )
+        if self._imports.preflight is not None:
+            await self._imports.preflight.start()
         self._parts = machinery, Operations(machinery, self._roster, self._clock)
         return self
 
@@ -121,6 +128,9 @@ class Engine:
     ) -> Outcome:
         """Swap ``name`` to what is on disk now; ``force``: also when the bytes are the same.
 
+        Whoever needs it follows in the same transaction, made anew of the bytes that run, so
+        that all of them commit or none does; see ``Result.cascade``.
+
         ``only_sha256``: run no other bytes than those with this hash; where the disk has
         others by now, it rolls back at ``Stage.READ``.
 
@@ -130,32 +140,103 @@ class Engine:
             or from a handler of the plugin itself.
         """
 
-        async def body(transaction: Transaction, slot: Slot) -> Done | Undone:
-            if slot.current is None:
-                return await transaction.load(only_sha256=only_sha256)
-            return await transaction.swap(slot.current, force=force, only_sha256=only_sha256)
+        only = None if only_sha256 is None else {name: only_sha256}
+        return (await self.reload_many([name], force=force, only_sha256=only))[name]
 
-        operations = self._operations
-        return await operations.run(
-            Operation.RELOAD,
-            name,
-            lambda: may_reload(self._roster.registry, name),
-            lambda: operations.attempt(Operation.RELOAD, self._roster.slots[name], body),
+    async def reload_many(
+        self,
+        names: Iterable[str] | None = None,
+        *,
+        force: bool = False,
+        only_sha256: Mapping[str, str] | None = None,
+    ) -> dict[str, Outcome]:
+        """Swap several plugins (None: all) to what is on disk now, each of them once.
+
+        Plugins that share somebody who needs them, or need each other, are swapped in one
+        transaction, all or none; the others beside each other.
+
+        Returns:
+            The outcome for each name, as of ``reload``, in the order of ``names``.
+        """
+        roster, operations = self._roster, self._operations
+        wanted = list(dict.fromkeys(self.names if names is None else names))
+        only = only_sha256 or {}
+
+        async def group(members: Sequence[str]) -> dict[str, Outcome]:
+            async def act() -> dict[str, Outcome]:
+                return await self._renew(
+                    Operation.RELOAD,
+                    members,
+                    lambda name: Wanted(roster.slots[name], force, only.get(name)),
+                )
+
+            return await operations.run(
+                Operation.RELOAD,
+                members,
+                lambda: (*members, *roster.followers(members)),
+                act,
+                alike=(*members, force, *(only.get(name) for name in members)),
+            )
+
+        groups = roster.groups(wanted)
+        if len(groups) == 1:
+            return await group(groups[0])
+        done: dict[str, Outcome] = {}
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(group(members)) for members in groups]
+        for task in running:
+            done.update(task.result())
+        return {name: done[name] for name in wanted}
+
+    async def reconfigure(self, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Outcome]:
+        """Give plugins a new configuration: all of them, or none where one refuses it.
+
+        Each is swapped to a generation made of the bytes that run, and so is whoever
+        needs it. One whose configuration is what it was is left alone. ``configs`` is copied.
+
+        Returns:
+            The outcome for each name: ``Swapped``, ``Unchanged``, ``RolledBack``, ``Failed``,
+            ``Refused`` or ``Deferred``.
+        """
+        roster, names = self._roster, list(configs)
+        copies = {name: copy.deepcopy(dict(config)) for name, config in configs.items()}
+
+        async def act() -> dict[str, Outcome]:
+            return await self._renew(
+                Operation.RELOAD,
+                names,
+                lambda name: Wanted(roster.slots[name], config=copies[name]),
+            )
+
+        return await self._operations.run(
+            Operation.RELOAD, names, lambda: (*names, *roster.followers(names)), act
         )
 
-    async def unload(self, name: str) -> Outcome:
-        """Drain, flush, stop and forget ``name``.
+    async def unload(self, name: str, *, cascade: bool = False) -> Outcome:
+        """Drain, flush, stop and forget ``name``; ``cascade``: and before it all who need it.
 
         Returns:
             ``Unloaded``, ``Refused`` (the last sink; others depend on it) or ``Deferred``.
         """
-        operations = self._operations
-        return await operations.run(
+        roster, operations = self._roster, self._operations
+
+        async def act() -> Outcome:
+            slots = [roster.slots[each] for each in roster.followers([name])]
+            done = await operations.attempt(Operation.UNLOAD, slots[:1], partial(_unload, slots))
+            return done[name]
+
+        outcomes = await operations.run(
             Operation.UNLOAD,
-            name,
-            lambda: may_unload(self._roster.registry, name),
-            lambda: operations.attempt(Operation.UNLOAD, self._roster.slots[name], _unload),
+            [name],
+            lambda: (name, *roster.followers([name])) if cascade else (name,),
+            lambda: operations.guarded(
+                Operation.UNLOAD,
+                name,
+                lambda: may_unload(roster.registry, name, cascade=cascade),
+                act,
+            ),
         )
+        return outcomes[name]
 
     async def enable(self, name: str) -> Outcome:
         """Let events and calls reach ``name`` again; ``Unchanged`` if they did."""
@@ -303,6 +384,21 @@ class Engine:
 
         return stop
 
+    def guard(self, guard: Callable[[Operation, str], str | None]) -> Callable[[], None]:
+        """Ask ``guard`` before each operation on a plugin begins; gives the way out.
+
+        It returns why the operation must not begin, and what to do next; None: it may. Where
+        it raises, the operation is refused too. ``close`` asks nobody.
+        """
+        guards = self._operations.guards
+        guards.append(guard)
+
+        def stop() -> None:
+            with contextlib.suppress(ValueError):
+                guards.remove(guard)
+
+        return stop
+
     async def close(self) -> None:
         """Roll back or finish what runs, unload everything, accept nothing more.
 
@@ -335,9 +431,12 @@ class Engine:
     async def _close(self) -> None:
         operations = self._operations
         await operations.close()
-        for slot in list(self._roster.slots.values())[::-1]:
-            if slot.current is not None:
-                await operations.attempt(Operation.UNLOAD, slot, _unload)
+        for name in self._roster.graph.stop_order():
+            slots = [self._roster.slots[name]]
+            if slots[0].current is not None:
+                await operations.attempt(Operation.UNLOAD, slots, partial(_unload, slots))
+        if self._imports.preflight is not None:
+            await self._imports.preflight.close()
         self._parts = None
 
     # Pieces
@@ -360,15 +459,44 @@ class Engine:
         return self._parts
 
     async def _load(self, slot: Slot, only_sha256: str | None = None) -> Outcome:
-        operations = self._operations
-        return await operations.run(
+        operations, name = self._operations, slot.name
+
+        async def act() -> Outcome:
+            wanted = [Wanted(slot, only_sha256=only_sha256)]
+            done = await operations.attempt(Operation.LOAD, [slot], lambda t: t.renew(wanted))
+            return done[slot.name]
+
+        outcomes = await operations.run(
             Operation.LOAD,
-            slot.name,
-            lambda: self._roster.may_load(slot),
-            lambda: operations.attempt(
-                Operation.LOAD, slot, lambda t, _: t.load(only_sha256=only_sha256)
+            [name],
+            lambda: [name],
+            lambda: operations.guarded(
+                Operation.LOAD, name, lambda: self._roster.may_load(slot), act
             ),
         )
+        return outcomes[name]
+
+    async def _renew(
+        self, operation: Operation, names: Sequence[str], wanted: Callable[[str], Wanted]
+    ) -> dict[str, Outcome]:
+        """One transaction over those of ``names`` that are loaded; the others are refused."""
+        registry, operations = self._roster.registry, self._operations
+        refusals = {
+            name: may_reload(registry, name) or operations.barred(operation, name) for name in names
+        }
+        known = [wanted(name) for name in names if refusals[name] is None]
+        done = {
+            name: operations.refuse(operation, name, refusal)
+            for name, refusal in refusals.items()
+            if refusal is not None
+        }
+        if known:
+            slots = [each.slot for each in known]
+            forced = any(each.force for each in known)
+            done.update(
+                await operations.attempt(operation, slots, lambda t: t.renew(known), forced=forced)
+            )
+        return {name: done[name] for name in names}
 
     async def _switch(self, operation: Operation, name: str, enabled: bool) -> Outcome:
         roster, pipeline, operations = self._roster, self._machinery.pipeline, self._operations
@@ -383,12 +511,18 @@ class Engine:
                 return Unchanged(operation=operation, plugin=name, old=running)
             slot.enabled = enabled
             roster.enlist(slot)
-            pipeline.place(name, slot.current, enabled=enabled)
+            pipeline.place([Placed(name, slot.current, enabled)])
             await pipeline.quiet(name)
             return Switched(operation=operation, plugin=name, old=running, enabled=enabled)
 
         guard = may_enable if enabled else may_disable
-        return await operations.run(operation, name, lambda: guard(roster.registry, name), act)
+        outcomes = await operations.run(
+            operation,
+            [name],
+            lambda: [name],
+            lambda: operations.guarded(operation, name, lambda: guard(roster.registry, name), act),
+        )
+        return outcomes[name]
 
     async def _first_use(self, name: str) -> Outcome:
         task = self._first_uses.get(name)
@@ -416,15 +550,12 @@ class Engine:
                 task = asyncio.current_task()
                 if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
                     raise  # the caller's own, not the plugin's
-                fault = hook_failed(error, f"handle of {slot.name!r}", generation.sources)
+                fault = hook_failed(error, f"handle of {slot.name!r}", generation.origin)
         raise fault
 
 
-async def _unload(transaction: Transaction, slot: Slot) -> Done | Undone:
-    if slot.current is None:  # FAILED: nothing of it runs
-        transaction.forget_failed()
-        return Done(None)
-    return await transaction.unload(slot.current)
+async def _unload(slots: Sequence[Slot], transaction: Transaction) -> None:
+    await transaction.unload(slots)
 
 
 def _slot(path: str | Path, name: str | None, config: Mapping[str, Any] | None) -> Slot:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Container
+from dataclasses import dataclass
 from types import TracebackType
 
+from hot_reload.config.secret import conceal
 from hot_reload.errors import HookFailed, PluginFault
 from hot_reload.outcome import Failure, Stage
 
@@ -14,17 +16,26 @@ TRACEBACK_LIMIT = 8_000
 PATH_LIMIT = 4_096
 
 
-def hook_failed(error: BaseException, what: str, sources: Container[str]) -> HookFailed:
-    """A fault that says what ``what`` raised and where in the plugin's own ``sources``.
+@dataclass(slots=True)
+class Origin:
+    """Whose code runs: its source files, and what must not be told of its configuration."""
 
-    The exception itself, its traceback and so the plugin's frames are not referred to.
+    files: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
+
+
+def hook_failed(error: BaseException, what: str, origin: Origin) -> HookFailed:
+    """A fault that says what ``what`` raised and where in the plugin's own files.
+
+    The exception itself, its traceback and so the plugin's frames are not referred to, and
+    secrets are masked.
     """
-    file, line = _place(error.__traceback__, sources)
+    file, line = _place(error.__traceback__, origin.files)
     return HookFailed(
-        f"{what} raised {cause_of(error)}",
+        f"{what} raised {conceal(cause_of(error), origin.secrets)}",
         file=file,
         line=line,
-        traceback_text=_formatted(error),
+        traceback_text=conceal(_formatted(error), origin.secrets),
     )
 
 

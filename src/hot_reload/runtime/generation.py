@@ -11,6 +11,7 @@ from hot_reload.hooks import GET_RELOAD_STATE, SET_RELOAD_STATE, BoundHooks
 from hot_reload.manifest import ROLE_METHOD, Manifest
 from hot_reload.outcome import Failure, Role, Running
 from hot_reload.runtime.context import PluginContext
+from hot_reload.runtime.fault import Origin
 from hot_reload.source.namespace import Namespace
 from hot_reload.source.snapshot import SourceSnapshot
 
@@ -28,7 +29,7 @@ class Generation:
         self.snapshot = snapshot
         self.namespace = namespace
         self.config = config
-        self.sources = frozenset(str(file.path) for file in snapshot.files.values())
+        self.origin = Origin(frozenset(str(file.path) for file in snapshot.files.values()))
         self.context: PluginContext | None = None
         self.manifest: Manifest | None = None
         self.plugin: Any = None

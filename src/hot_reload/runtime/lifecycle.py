@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hot_reload.errors import HookFailed, HookTimeout
 from hot_reload.ports import Clock
 from hot_reload.runtime import calls
-from hot_reload.runtime.fault import hook_failed
+from hot_reload.runtime.fault import Origin, hook_failed
 from hot_reload.settings import Settings
+
+_NOBODY = Origin()
 
 
 class HookRunner:
@@ -31,12 +33,16 @@ class HookRunner:
         self._clock = clock
         self._settings = settings
 
+    def now(self) -> float:
+        """Seconds on the engine's clock."""
+        return self._clock.now()
+
     async def call(
         self,
         what: str,
         function: Callable[..., Any],
         *arguments: Any,
-        sources: Container[str] = (),
+        origin: Origin = _NOBODY,
         deadline_seconds: float | None = None,
     ) -> Any:
         """What ``function(*arguments)`` returns, awaited where it is awaitable.
@@ -54,7 +60,7 @@ class HookRunner:
         try:
             value = function(*arguments)
         except BaseException as error:
-            fault = hook_failed(error, what, sources)
+            fault = hook_failed(error, what, origin)
         else:
             if task is not None and task.cancelling() > requests:
                 await _take_back(task)
@@ -63,14 +69,17 @@ class HookRunner:
                 return value
             limit = self._settings.hook_deadline_seconds
             return await self._finish(
-                what, value, sources, limit if deadline_seconds is None else deadline_seconds
+                what, value, origin, limit if deadline_seconds is None else deadline_seconds
             )
         raise fault
 
     async def _finish(
-        self, what: str, awaitable: Awaitable[Any], sources: Container[str], seconds: float
+        self, what: str, awaitable: Awaitable[Any], origin: Origin, seconds: float
     ) -> Any:
-        task = asyncio.ensure_future(_contained(awaitable, what, sources))
+        task = asyncio.ensure_future(_contained(awaitable, what, origin))
+        if inspect.iscoroutine(awaitable):
+            # A task that is cancelled before its first step never awaits what it was given.
+            task.add_done_callback(lambda _: awaitable.close())
         try:
             in_time = await self.wait(task, seconds)
         except asyncio.CancelledError:
@@ -119,11 +128,11 @@ async def _take_back(task: asyncio.Task[Any]) -> None:
 
 
 async def _contained(
-    awaitable: Awaitable[Any], what: str, sources: Container[str]
+    awaitable: Awaitable[Any], what: str, origin: Origin
 ) -> tuple[Any, HookFailed | None]:
     calls.adopt_task()
     # Caught inside the task: a task that ends with SystemExit takes the event loop with it.
     try:
         return await awaitable, None
     except BaseException as error:
-        return None, hook_failed(error, what, sources)
+        return None, hook_failed(error, what, origin)

@@ -13,6 +13,7 @@ from hot_reload.runtime.lifecycle import HookRunner
 from hot_reload.runtime.pipeline import Pipeline
 from hot_reload.settings import Settings
 from hot_reload.source.code import CodeCache
+from hot_reload.source.import_policy import ImportPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +27,6 @@ class Machinery:
     pipeline: Pipeline
     calls: CallGates
     graveyard: Graveyard
+    imports: ImportPolicy = field(default_factory=ImportPolicy)
     codes: CodeCache = field(default_factory=CodeCache)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))

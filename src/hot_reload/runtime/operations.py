@@ -1,6 +1,6 @@
 """Operations: in which order they run, from where they may be asked for, what is told of them.
 
-Operations on one plugin run one after the other, each in a task of its own. A caller
+Operations that touch one plugin run one after the other, each in a task of its own. A caller
 that is cancelled aborts its operation only before the commit, and goes on only when
 the operation has ended one way or the other.
 """
@@ -13,7 +13,9 @@ import contextvars
 import itertools
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from hot_reload.events import (
@@ -27,16 +29,20 @@ from hot_reload.outcome import Deferred, Operation, Outcome, RefusalReason, Refu
 from hot_reload.policy.guards import Refusal
 from hot_reload.ports import Clock
 from hot_reload.runtime import calls
+from hot_reload.runtime.fault import cause_of
 from hot_reload.runtime.machinery import Machinery
-from hot_reload.runtime.report import outcome_of
+from hot_reload.runtime.report import outcome_of, unchanged
 from hot_reload.runtime.roster import Roster
 from hot_reload.runtime.slot import Slot
-from hot_reload.runtime.transaction import Done, Transaction, Undone
+from hot_reload.runtime.transaction import Overtaken, Transaction
 
-Body: TypeAlias = Callable[[Transaction, Slot], Awaitable[Done | Undone]]
 Guard: TypeAlias = Callable[[], Refusal | None]
-_Serial: TypeAlias = Callable[[Callable[[], object]], Coroutine[Any, Any, Outcome]]
+HostGuard: TypeAlias = Callable[[Operation, str], str | None]
+Outcomes: TypeAlias = dict[str, Outcome]
+_Serial: TypeAlias = Callable[[Callable[[], object]], Coroutine[Any, Any, Outcomes]]
 
+OVERTAKEN_LIMIT = 5
+"""How often a transaction is tried whose neighbours change while it runs."""
 HISTORY_KEPT = 100
 
 _log = logging.getLogger("hot_reload")
@@ -54,65 +60,145 @@ class Operations:
         self._attempts = itertools.count(1)
         self._turns = Turns()
         self._running: dict[asyncio.Task[Any], Transaction | None] = {}
-        self._deferred: dict[tuple[Operation, str], asyncio.Task[Any]] = {}
+        self._deferred: dict[tuple[Operation, frozenset[str]], asyncio.Task[Any]] = {}
         """Asked for, and not begun: whoever asks again meanwhile shares it."""
         self._followers: set[asyncio.Task[Any]] = set()
+        self._waiting: dict[object, _Shared] = {}
+        """The same for those who wait for its end: a storm of requests is one that runs and one
+        that follows."""
         self.listeners: list[Listener] = []
+        self.guards: list[HostGuard] = []
         self.history: deque[Outcome] = deque(maxlen=HISTORY_KEPT)
         self.closing = False
 
     async def run(
         self,
         operation: Operation,
-        name: str,
-        allowed: Guard,
-        act: Callable[[], Awaitable[Outcome]],
-    ) -> Outcome:
-        """Run ``act`` when no other operation on ``name`` runs and ``allowed`` then agrees."""
+        names: Sequence[str],
+        touched: Callable[[], Collection[str]],
+        act: Callable[[], Awaitable[Outcomes]],
+        *,
+        alike: object = None,
+    ) -> Outcomes:
+        """Run ``act`` when no other operation runs on what it has ``touched``, asked for anew.
 
-        async def serial(begins: Callable[[], object] = lambda: None) -> Outcome:
-            async with self._turns.of(name):
-                begins()
-                refusal = _CLOSING if self.closing else allowed()
-                if refusal is not None:
-                    return self._refuse(operation, name, refusal)
-                return await act()
+        ``names`` are what the operation is asked for, and what its outcomes are of. Requests
+        that are ``alike`` share one that has not begun: it will read what is newest then.
+        """
+
+        async def serial(begins: Callable[[], object] = lambda: None) -> Outcomes:
+            for _ in range(OVERTAKEN_LIMIT):
+                async with self._turns.of(touched):
+                    begins()
+                    self._waiting.pop(alike, None)
+                    if self.closing:
+                        break
+                    try:
+                        return await act()
+                    except Overtaken:
+                        continue
+            return self._refuse_all(operation, names, _CLOSING if self.closing else _RESTLESS)
 
         hook = calls.inside_hook()
         if hook is not None:
             # It would wait for the operation whose hook asks for it, and that one for the hook.
-            return self._defer(operation, name, f"a hook of {hook!r} asked for it", serial)
-        if calls.inside_handler(name):
+            return self._defer(operation, names, f"a hook of {hook!r} asked for it", serial)
+        handler = next((name for name in touched() if calls.inside_handler(name)), None)
+        if handler is not None:
             # Its drain would wait for the handler, and the handler for it.
-            return self._defer(operation, name, "a handler or task of its own asked for it", serial)
-        return await self._followed(operation, name, serial())
+            whose = "its own" if [handler] == list(names) else repr(handler)
+            why = f"a handler or task of {whose} asked for it"
+            return self._defer(operation, names, why, serial)
+        return await self._followed(operation, names, serial, alike)
 
-    async def attempt(self, operation: Operation, slot: Slot, body: Body) -> Outcome:
-        """One transaction on ``slot``, with its one start event and its one terminal event."""
-        number, began = next(self._attempts), self._clock.now()
-        old = slot.current
-        self._tell(OperationStarted(number, operation, slot.name, began))
+    async def guarded(
+        self, operation: Operation, name: str, allowed: Guard, act: Callable[[], Awaitable[Outcome]]
+    ) -> Outcomes:
+        """What ``act`` comes to, where ``allowed`` and the host agree."""
+        refusal = allowed() or self.barred(operation, name)
+        return {name: self.refuse(operation, name, refusal) if refusal else await act()}
+
+    def barred(self, operation: Operation, name: str) -> Refusal | None:
+        """Why the host does not let it begin."""
+        for guard in list(self.guards):
+            try:
+                explanation = guard(operation, name)
+            except Exception as error:
+                _log.exception("a guard failed on the %s of %r", operation.value, name)
+                explanation = f"a guard of the host raised {cause_of(error)}; mend it, or remove it"
+            if explanation is not None:
+                return Refusal(RefusalReason.BARRED, explanation)
+        return None
+
+    async def attempt(
+        self,
+        operation: Operation,
+        slots: Sequence[Slot],
+        body: Callable[[Transaction], Awaitable[None]],
+        *,
+        forced: bool = False,
+    ) -> Outcomes:
+        """One transaction, with one start event and one terminal event for each of ``slots``.
+
+        Raises:
+            Overtaken: it rolled back, and is to be tried again.
+        """
+        numbers, began = [next(self._attempts) for _ in slots], self._clock.now()
+        for number, slot in zip(numbers, slots, strict=True):
+            self._tell(OperationStarted(number, operation, slot.name, began, forced))
+        number_of = dict(zip(map(id, slots), numbers, strict=True))
         transaction = Transaction(
             self._machinery,
-            slot,
-            on_stage=lambda stage: self._entered(number, slot, stage),
-            admit=lambda new: self._roster.admit(slot, new),
-            on_commit=lambda: self._committed(operation, slot),
+            self._roster,
+            on_stage=lambda slot, stage: self._entered(
+                number_of.get(id(slot), numbers[0]), slot, stage
+            ),
+            on_commit=lambda changed: self._committed(operation, changed),
         )
         task = asyncio.current_task()
         if task is not None and task in self._running:
             self._running[task] = transaction
-        outcome: Outcome | None = None
+        outcomes: dict[int, Outcome] = {}
         try:
-            with calls.inside(slot.name, hook=True):
-                result = await body(transaction, slot)
-            spent = self._clock.now() - began
-            outcome = outcome_of(operation, slot.name, old, result, spent)
-            self._remember(slot, outcome)
+            with calls.inside(slots[0].name, hook=True):
+                await body(transaction)
+            outcomes = self._outcomes(operation, slots, transaction, self._clock.now() - began)
+        except Overtaken:
+            for slot in slots:
+                outcomes[id(slot)] = _deferred(operation, slot.name, _OVERTAKEN)
+            raise
         finally:
             now = self._clock.now()
-            self._tell(OperationEnded(number, operation, slot.name, now, outcome))
-        return outcome
+            for number, slot in zip(numbers, slots, strict=True):
+                ended = OperationEnded(number, operation, slot.name, now, outcomes.get(id(slot)))
+                self._tell(ended)
+        return {slot.name: outcomes[id(slot)] for slot in slots}
+
+    def _outcomes(
+        self, operation: Operation, slots: Sequence[Slot], done: Transaction, spent: float
+    ) -> dict[int, Outcome]:
+        """The outcome of each of ``slots``, and with it those of the plugins that followed."""
+        parts = {part.name: part for part in done.parts}
+        asked = {slot.name for slot in slots}
+        followed: dict[str, Outcome] = {}
+        outcomes: dict[int, Outcome] = {}
+        for slot in slots:
+            part = parts.get(slot.name)
+            if part is None:
+                outcomes[id(slot)] = unchanged(operation, slot, spent)
+                continue
+            cascade = {
+                name: outcome_of(operation, parts[name], done.failure, spent)
+                for name in done.followers(slot.name)
+                if name not in asked and name not in followed
+            }
+            followed.update(cascade)
+            outcomes[id(slot)] = outcome_of(operation, part, done.failure, spent, cascade.values())
+        for name, outcome in followed.items():
+            self._roster.remember(parts[name].slot, outcome)
+        for slot in slots:
+            self._remember(slot, outcomes[id(slot)])
+        return outcomes
 
     async def noted(
         self, operation: Operation, slot: Slot, act: Callable[[], Awaitable[Outcome]]
@@ -132,67 +218,97 @@ class Operations:
     async def close(self) -> None:
         """Abort what has not committed, wait for the rest, and let nothing new begin."""
         self.closing = True
-        for task, transaction in list(self._running.items()):
-            if transaction is None or transaction.abortable:
-                task.cancel()
+        for task in list(self._running):
+            self._abort(task)
         waiting = {*self._running, *self._followers}
         if waiting:
             await asyncio.wait(waiting)
 
     async def _followed(
-        self, operation: Operation, name: str, work: Coroutine[Any, Any, Outcome]
-    ) -> Outcome:
+        self,
+        operation: Operation,
+        names: Sequence[str],
+        serial: Callable[[], Coroutine[Any, Any, Outcomes]],
+        alike: object = None,
+    ) -> Outcomes:
+        label = f"{operation.value} of {', '.join(map(repr, names))}"
+        shared = self._waiting.get(alike)
+        if shared is None:
+            shared = _Shared(self._begun(operation, names, serial(), label))
+            if alike is not None:
+                self._waiting[alike] = shared
+                shared.task.add_done_callback(
+                    lambda _: self._waiting.get(alike) is shared and self._waiting.pop(alike)
+                )
+        task = shared.task
+        shared.callers += 1
+        try:
+            outcomes = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if shared.callers == 1:  # nobody else wants it
+                self._abort(task)
+                await asyncio.wait({task})
+            raise
+        finally:
+            shared.callers -= 1
+        if outcomes is None:
+            raise asyncio.CancelledError(f"the {label} was cancelled")
+        return outcomes
+
+    def _begun(
+        self,
+        operation: Operation,
+        names: Sequence[str],
+        work: Coroutine[Any, Any, Outcomes],
+        label: str,
+    ) -> asyncio.Task[Outcomes | None]:
         task = asyncio.get_running_loop().create_task(
-            self._to_its_end(operation, name, work), name=f"{operation.value} of {name!r}"
+            self._to_its_end(operation, names, work), name=label
         )
         self._running[task] = None
         task.add_done_callback(lambda done: self._running.pop(done, None))
         # A task that is cancelled before its first step never awaits what it was given.
         task.add_done_callback(lambda _: work.close())
-        try:
-            outcome = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            transaction = self._running.get(task)
-            if transaction is None or transaction.abortable:
-                task.cancel()
-            await asyncio.wait({task})
-            raise
-        if outcome is None:
-            raise asyncio.CancelledError(f"the {operation.value} of {name!r} was cancelled")
-        return outcome
+        return task
+
+    def _abort(self, task: asyncio.Task[Any]) -> None:
+        # A method of its own: in the frame of a caller that keeps his exception, a reference
+        # to the transaction would keep its generations.
+        transaction = self._running.get(task)
+        if transaction is None or transaction.abortable:
+            task.cancel()
 
     async def _to_its_end(
-        self, operation: Operation, name: str, work: Coroutine[Any, Any, Outcome]
-    ) -> Outcome | None:
+        self, operation: Operation, names: Sequence[str], work: Coroutine[Any, Any, Outcomes]
+    ) -> Outcomes | None:
         # None and no CancelledError: a task keeps that with its traceback, and the frames in
         # it keep both generations as long as the caller keeps his own exception.
         try:
             return await work
         except asyncio.CancelledError:
-            return self._refuse(operation, name, _CLOSING) if self.closing else None
+            return self._refuse_all(operation, names, _CLOSING) if self.closing else None
 
-    def _defer(self, operation: Operation, name: str, why: str, serial: _Serial) -> Outcome:
+    def _defer(
+        self, operation: Operation, names: Sequence[str], why: str, serial: _Serial
+    ) -> Outcomes:
         if self.closing:
-            return self._refuse(operation, name, _CLOSING)
-        key = (operation, name)
+            return self._refuse_all(operation, names, _CLOSING)
+        key = (operation, frozenset(names))
         if key not in self._deferred:
             # A context of its own: it does not run inside the hook or handler that asked.
             follower = asyncio.get_running_loop().create_task(
-                self._later(operation, name, serial),
-                name=f"deferred {operation.value} of {name!r}",
+                self._later(operation, names, serial),
+                name=f"deferred {operation.value} of {', '.join(map(repr, names))}",
                 context=contextvars.Context(),
             )
             self._deferred[key] = follower
             self._followers.add(follower)
             follower.add_done_callback(self._followers.discard)
-        return Deferred(
-            operation=operation,
-            plugin=name,
-            explanation=f"{why}; it runs as soon as that has ended",
-        )
+        explanation = f"{why}; it runs as soon as that has ended"
+        return {name: _deferred(operation, name, explanation) for name in names}
 
-    async def _later(self, operation: Operation, name: str, serial: _Serial) -> Outcome:
-        key, task = (operation, name), asyncio.current_task()
+    async def _later(self, operation: Operation, names: Sequence[str], serial: _Serial) -> Outcomes:
+        key, task = (operation, frozenset(names)), asyncio.current_task()
 
         def begins() -> None:
             # What is asked for from now on may be about a newer edit than this one reads.
@@ -200,11 +316,15 @@ class Operations:
                 del self._deferred[key]
 
         try:
-            return await self._followed(operation, name, serial(begins))
+            return await self._followed(operation, names, partial(serial, begins))
         finally:
             begins()
 
-    def _refuse(self, operation: Operation, name: str, refusal: Refusal) -> Outcome:
+    def _refuse_all(self, operation: Operation, names: Sequence[str], refusal: Refusal) -> Outcomes:
+        return {name: self.refuse(operation, name, refusal) for name in names}
+
+    def refuse(self, operation: Operation, name: str, refusal: Refusal) -> Outcome:
+        """Tell of an operation that is not tried."""
         slot = self._roster.slots.get(name)
         current = slot.current if slot else None
         refused = Refused(
@@ -225,11 +345,11 @@ class Operations:
         if self.listeners:
             self._tell(StageEntered(number, slot.name, stage, self._clock.now()))
 
-    def _committed(self, operation: Operation, slot: Slot) -> None:
+    def _committed(self, operation: Operation, slots: Sequence[Slot]) -> None:
         if operation is Operation.UNLOAD:
-            self._roster.forget(slot)
+            self._roster.forget(*slots)
         else:
-            self._roster.enlist(slot)
+            self._roster.enlist(*slots)
 
     def _remember(self, slot: Slot, outcome: Outcome) -> None:
         self.history.append(outcome)
@@ -247,6 +367,14 @@ class Operations:
                 _log.exception("a listener failed on %s", type(event).__name__)
 
 
+@dataclass(slots=True, eq=False)
+class _Shared:
+    """An operation, and how many wait for it."""
+
+    task: asyncio.Task[Outcomes | None]
+    callers: int = 0
+
+
 class Turns:
     """A lock for each name, which exists only while somebody holds it or waits for it."""
 
@@ -254,8 +382,19 @@ class Turns:
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @contextlib.asynccontextmanager
-    async def of(self, name: str) -> AsyncIterator[None]:
-        """Wait for one's turn on ``name``, in the order of asking."""
+    async def of(self, names: Callable[[], Collection[str]]) -> AsyncIterator[None]:
+        """Wait for one's turn on all of ``names``, which may change as long as one waits."""
+        while True:
+            wanted = sorted(set(names()))
+            async with contextlib.AsyncExitStack() as stack:
+                for name in wanted:  # in one order for all, so that nobody waits in a circle
+                    await stack.enter_async_context(self._one(name))
+                if set(names()) <= set(wanted):
+                    yield
+                    return
+
+    @contextlib.asynccontextmanager
+    async def _one(self, name: str) -> AsyncIterator[None]:
         lock, users = self._locks.get(name, (asyncio.Lock(), 0))
         self._locks[name] = lock, users + 1
         try:
@@ -269,4 +408,14 @@ class Turns:
                 del self._locks[name]
 
 
+def _deferred(operation: Operation, name: str, explanation: str) -> Deferred:
+    return Deferred(operation=operation, plugin=name, explanation=explanation)
+
+
 _CLOSING = Refusal(RefusalReason.CLOSING, "the engine is closing; open a new one")
+_RESTLESS = Refusal(
+    RefusalReason.RESTLESS,
+    f"the plugins that it needs, or that need it, changed {OVERTAKEN_LIMIT} times while it was "
+    "being done; nothing of it was kept, ask again when they are at rest",
+)
+_OVERTAKEN = "the plugins that it needs, or that need it, changed meanwhile; it is done anew"

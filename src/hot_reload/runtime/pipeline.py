@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from hot_reload.outcome import Role
 from hot_reload.runtime.dispatch import Counts, Deliver, Dispatch, Gate, Mailbox, View
 from hot_reload.runtime.generation import TRANSFORMS, Generation
 from hot_reload.settings import Settings
+
+
+class Placed(NamedTuple):
+    """What stands under a name from now on; ``generation`` None: nobody."""
+
+    name: str
+    generation: Generation | None
+    enabled: bool = True
 
 
 class Pipeline:
@@ -28,24 +36,31 @@ class Pipeline:
         self._mailboxes: dict[str, Mailbox] = {}
         self._entry = self._gate("(entry)", self._dispatch.run_current)
         self._entry_held_for: set[str] = set()
+        self._missing_redactors: set[str] = set()
+        """Redactors that failed and could not be brought back: no event passes without them."""
 
     def emit(self, event: Any) -> bool:
         """Accept ``event`` from any thread or task; False: there is no sink."""
         return self._dispatch.emit(event)
 
-    def place(self, name: str, generation: Generation | None, *, enabled: bool = True) -> None:
-        """Let ``generation`` take part under ``name`` (None: nobody), and open what was held.
+    def place(self, placed: Iterable[Placed]) -> None:
+        """Let these generations take part, all at once, and open what was held.
 
-        From here on events reach it and it alone. What waited is delivered first. Where it
-        is not ``enabled``, it gets only what its mailbox holds from before.
+        From here on events reach them and them alone. What waited is delivered first. One
+        that is not enabled gets only what its mailbox holds from before.
         """
-        if generation is None or not enabled:
-            self._members.pop(name, None)
-        else:
-            self._members[name] = generation
-        self._aim(name, generation)
+        placed = list(placed)
+        for name, generation, enabled in placed:
+            if generation is not None or name not in self._entry_held_for:
+                self._missing_redactors.discard(name)
+            if generation is None or not enabled:
+                self._members.pop(name, None)
+            else:
+                self._members[name] = generation
+            self._aim(name, generation)
         self._publish()
-        self._open(name, generation if enabled else None)
+        for name, generation, enabled in placed:
+            self._open(name, generation if enabled else None)
 
     async def hold(self, name: str) -> None:
         """Let events for ``name`` wait until ``place``, and nothing be inside it any more."""
@@ -84,9 +99,35 @@ class Pipeline:
             self._mailboxes[name].abandon()
 
     def orphan(self, name: str) -> None:
-        """Let nothing be delivered to ``name``, of which nothing runs, until ``place``."""
+        """Let nothing be delivered to ``name``, of which nothing runs, until ``place``.
+
+        Called before nobody is placed there. Where it was a redactor, events are dropped and
+        counted under its name until one is placed, or it is unloaded or disabled.
+        """
+        generation = self._members.get(name)
+        if generation is not None and Role.REDACTOR in generation.roles:
+            self._missing_redactors.add(name)
         if name in self._mailboxes:
             self._mailboxes[name].orphan()
+
+    def deliver_again(self, name: str, events: Iterable[Any]) -> int:
+        """Give ``events``, accepted once and never written, to the sink that serves as ``name``.
+
+        Returns:
+            How many were taken; the others, where no sink of the name serves, are dropped
+            and counted under it.
+        """
+        generation = self._members.get(name)
+        serves = generation is not None and Role.SINK in generation.roles
+        deliver = self._dispatch.sink(name) if serves else None
+        taken = 0
+        for event in events:
+            if deliver is None:
+                self.counts.drop(name)
+            else:
+                deliver(event)
+                taken += 1
+        return taken
 
     async def forget(self, name: str, grace: Callable[[Any], Awaitable[object]]) -> None:
         """Drop what belongs to the name itself; its last generation is gone."""
@@ -125,6 +166,7 @@ class Pipeline:
             for name, generation in members
             if role in generation.roles
         ]
+        steps += [(Role.REDACTOR, name, _withhold) for name in sorted(self._missing_redactors)]
         sinks = [
             (name, self._gates[name].pass_ if name in self._gates else self._deliver(name, each))
             for name, each in members
@@ -154,3 +196,7 @@ class Pipeline:
 
     def _drop(self, name: str) -> Deliver:
         return lambda _event: self.counts.drop(name)
+
+
+def _withhold(_event: Any) -> Any:
+    raise RuntimeError("the redactor failed, and nothing passes unredacted")

@@ -6,11 +6,13 @@ keeps the two saying the same.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hot_reload.errors import EngineMisuse, ManifestError
 from hot_reload.outcome import Outcome, Role, Running
+from hot_reload.policy.graph import DependencyGraph
 from hot_reload.policy.guards import Refusal, may_load, may_reload
 from hot_reload.policy.registry import Entry, Registry
 from hot_reload.runtime.generation import Generation
@@ -42,9 +44,12 @@ class Roster:
 
     def __init__(self) -> None:
         self.registry = Registry()
+        self.graph = DependencyGraph()
+        """Who needs whom, of what runs."""
         self.slots: dict[str, Slot] = {}
         self.lazy: dict[str, Slot] = {}
         """Registered, and not loaded yet."""
+        self._by_top: dict[str, set[str]] = {}
         self._last: dict[str, Outcome] = {}
         self._errors: dict[str, str] = {}
 
@@ -68,53 +73,88 @@ class Roster:
             return may_load(self.registry, slot.name)
         return None
 
-    def admit(self, slot: Slot, new: Generation) -> None:
-        """Let ``new`` become what ``slot`` runs, as far as the other plugins are concerned.
+    def name_of(self, slot: Slot, new: Generation) -> str:
+        """What ``slot`` is called once ``new`` runs: only a loaded plugin says its own name."""
+        known = self.slots.get(slot.name) is slot
+        return slot.name if known or slot.named_by_caller else new.described.name
+
+    def admit(self, coming: Mapping[str, tuple[Slot, Generation]]) -> None:
+        """Let these generations run, all of them, as far as the other plugins are concerned.
 
         Raises:
-            ManifestError: the name is taken, or the last sink would be no sink any more.
+            ManifestError: a name is taken, or the last sink would be no sink any more.
             DependencyFault: a dependency is missing or in a wrong version, here or in a
                 dependent, or they form a cycle.
         """
-        name = slot.name
-        if self.slots.get(name) is not slot:
-            # Only a loaded plugin says what it is called.
-            if not slot.named_by_caller:
-                name = new.described.name
-            refusal = may_load(self.registry, name)
-        else:
-            refusal = may_reload(self.registry, name, new_roles=new.roles)
-        if refusal is not None:
-            raise ManifestError(refusal.explanation, file=str(new.snapshot.main.path))
-        graph = self.registry.graph().with_edges(name, new.described.dependencies)
-        versions = {known: _version(each) for known, each in self.slots.items()}
-        graph.check_versions({**versions, name: new.described.version})
-        slot.name = name
-
-    def enlist(self, slot: Slot) -> None:
-        """Say what is so with ``slot`` now; called in the same breath as a commit."""
-        self.lazy.pop(slot.name, None)
-        self.slots[slot.name] = slot
-        known = self.registry.get(slot.name)
-        current = slot.current
-        if current is not None:
-            roles, dependencies = current.roles, current.described.dependencies
-        else:
-            roles, dependencies = (known.roles, known.dependencies) if known else ((), ())
-        self.registry = self.registry.with_entry(
-            Entry(
-                name=slot.name,
-                roles=roles,
-                enabled=slot.enabled,
-                failed=slot.failed,
-                dependencies=dependencies,
-            )
+        registry = self.registry
+        for name, (slot, new) in coming.items():
+            if self.slots.get(name) is not slot:
+                refusal = may_load(registry, name)
+            else:
+                refusal = may_reload(registry, name, new_roles=new.roles)
+            if refusal is not None:
+                raise ManifestError(refusal.explanation, file=str(new.snapshot.main.path))
+            if len(coming) > 1:  # one after the other, two could take the last two sinks
+                registry = registry.with_entry(_entry(name, slot, new))
+        graph = self.graph.with_edges(
+            {name: new.described.dependencies for name, (_, new) in coming.items()}
         )
+        versions = {
+            needed.name: _version(self.slots[needed.name])
+            for name in graph.closure(*coming)
+            for needed in graph.dependencies[name]
+            if needed.name in self.slots
+        }
+        versions.update({name: new.described.version for name, (_, new) in coming.items()})
+        graph.check_versions(versions, of=coming)
 
-    def forget(self, slot: Slot) -> None:
-        """``slot`` is unloaded."""
-        self.slots.pop(slot.name, None)
-        self.registry = self.registry.without(slot.name)
+    def followers(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of ``names`` that are loaded, and all who need them, in the order of starting."""
+        return self.graph.closure(*[each for each in names if each in self.graph.dependencies])
+
+    def groups(self, names: Iterable[str]) -> list[list[str]]:
+        """``names``, those together whose followers meet; in the order of ``names``."""
+        groups: list[tuple[list[str], set[str]]] = []
+        for name in names:
+            members, reached = [name], {name, *self.followers([name])}
+            apart = []
+            for group in groups:
+                if reached.isdisjoint(group[1]):
+                    apart.append(group)
+                else:
+                    members, reached = group[0] + members, reached | group[1]
+            groups = [*apart, (members, reached)]
+        return [members for members, _ in groups]
+
+    def enlist(self, *slots: Slot) -> None:
+        """Say what is so with ``slots`` now; called in the same breath as a commit."""
+        edges = {}
+        for slot in slots:
+            self.lazy.pop(slot.name, None)
+            self.slots[slot.name] = slot
+            known = self.registry.get(slot.name)
+            entry = _entry(slot.name, slot, slot.current, known)
+            if slot.current is not None:
+                self._by_top.setdefault(slot.current.snapshot.top, set()).add(slot.name)
+            if entry != known:
+                self.registry = self.registry.with_entry(entry)
+                edges[slot.name] = entry.dependencies
+        # All at once: one after the other they could pass through a cycle that is not meant.
+        self.graph = self.graph.with_edges(edges)
+
+    def forget(self, *slots: Slot) -> None:
+        """``slots`` are unloaded."""
+        for slot in slots:
+            self.slots.pop(slot.name, None)
+            self.registry = self.registry.without(slot.name)
+            for names in self._by_top.values():
+                names.discard(slot.name)
+        self._by_top = {top: names for top, names in self._by_top.items() if names}
+        self.graph = self.registry.graph()
+
+    def importable(self, top: str) -> frozenset[str]:
+        """The plugins that run and whose module is imported as ``top``."""
+        return frozenset(self._by_top.get(top, ()))
 
     def remember(self, slot: Slot, outcome: Outcome) -> None:
         """Keep ``outcome`` as the last of ``slot``; a success clears its error."""
@@ -180,6 +220,21 @@ class Roster:
     def _meant(self, name: str) -> str:
         guess = self.registry.suggest(name)
         return f"; did you mean {guess!r}?" if guess else ""
+
+
+def _entry(name: str, slot: Slot, runs: Generation | None, known: Entry | None = None) -> Entry:
+    """What the guards are told of ``slot``; where nothing of it runs, what was known of it."""
+    if runs is not None:
+        roles, dependencies = runs.roles, runs.described.dependencies
+    else:
+        roles, dependencies = (known.roles, known.dependencies) if known else ((), ())
+    return Entry(
+        name=name,
+        roles=roles,
+        enabled=slot.enabled,
+        failed=slot.failed and runs is None,
+        dependencies=dependencies,
+    )
 
 
 def _version(slot: Slot) -> str:

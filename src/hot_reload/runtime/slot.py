@@ -11,6 +11,14 @@ from hot_reload.outcome import Role
 from hot_reload.runtime.generation import Generation
 
 
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """The state of a generation that is gone, and that one's version."""
+
+    state: Any
+    version: str
+
+
 @dataclass(slots=True)
 class Slot:
     """Where a plugin lies, what it is configured with, and which generation of it serves."""
@@ -22,7 +30,7 @@ class Slot:
     current: Generation | None = None
     enabled: bool = True
     failed: bool = False
-    rescued_state: Any = None
+    rescued: Rescued | None = None
     """State that a stop-first swap could give to nobody; the next good generation gets it."""
 
     @property

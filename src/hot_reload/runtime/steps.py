@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hot_reload.errors import HookTimeout, PluginFault, SourceError, UnhealthyError
 from hot_reload.hooks import (
+    ADOPT_CONNECTION,
     GET_RELOAD_STATE,
     HEALTH_CHECK,
+    MIGRATE_STATE,
     SET_RELOAD_STATE,
     SETUP,
     START,
@@ -38,10 +40,15 @@ class Steps:
         self._slot = slot
         self._on_stage = on_stage
         self.stage = Stage.READ
+        self.ends_at: float | None = None
+        """When the whole reload has to be over, on the engine's clock; None: it has committed."""
 
     def read(self) -> SourceSnapshot:
         self.enter(Stage.READ)
-        return take_snapshot(self._slot.path, self._machinery.files)
+        snapshot = take_snapshot(self._slot.path, self._machinery.files)
+        if self._machinery.imports.lock is not None:
+            self._machinery.imports.lock.check(snapshot)
+        return snapshot
 
     def check_bytes(self, snapshot: SourceSnapshot, only_sha256: str | None) -> None:
         if only_sha256 is not None and snapshot.sha256 != only_sha256:
@@ -61,29 +68,55 @@ class Steps:
         await self.hook(new, SETUP)
         await self.hook(new, START)
 
-    async def start_with_state(self, new: Generation, state: Any) -> StateCarried:
-        await self.start(new)
-        carried = StateCarried.NO_HOOKS
-        if state is not None and new.hooks.has(SET_RELOAD_STATE):
-            await self.hook(new, SET_RELOAD_STATE, copied(state))
-            carried = StateCarried.CARRIED
-        await self.check_health(new)
-        return carried
+    async def capture(self, old: Generation) -> Any:
+        """A copy of the state of ``old``, which is held; None: there is nothing to carry."""
+        return copied(await self.hook(old, GET_RELOAD_STATE))
 
-    async def hand_over(self, old: Generation, new: Generation) -> StateCarried:
-        """Carry the state, while events and calls wait at the gate."""
-        if not old.hands_over_to(new):
+    async def restore(self, new: Generation, state: Any, version: str | None) -> StateCarried:
+        """Give ``new`` the state of another ``version``; None: it is of no other."""
+        if not new.hooks.has(SET_RELOAD_STATE):
             return StateCarried.NO_HOOKS
-        self.enter(Stage.CAPTURE)
-        await self.hold(old)
-        state = copied(await self.hook(old, GET_RELOAD_STATE))
         if state is None:
             return StateCarried.NOTHING_TO_CARRY
+        state = copied(state)
+        if version is not None and new.hooks.has(MIGRATE_STATE):
+            state = copied(await self.hook(new, MIGRATE_STATE, state, version))
         await self.hook(new, SET_RELOAD_STATE, state)
         return StateCarried.CARRIED
 
+    async def adopt(
+        self, giver: Generation, taker: Generation, ids: Iterable[str], handed: list[str]
+    ) -> None:
+        """Let ``taker`` have these connections of ``giver``; ``handed`` grows with each."""
+        assert giver.context is not None
+        assert taker.context is not None
+        if not taker.hooks.has(ADOPT_CONNECTION):
+            return
+        given, taken = giver.context.connections, taker.context.connections
+        for each in list(ids):
+            if each not in taken:
+                taken[each] = given.pop(each)
+                handed.append(each)
+                await self.hook(taker, ADOPT_CONNECTION, each, taken[each])
+
+    async def give_back(
+        self, taker: Generation, giver: Generation, handed: list[str], *, tell: bool
+    ) -> list[Failure]:
+        """Let ``giver`` have what ``taker`` was handed again; ``tell``: by its hook, too."""
+        assert giver.context is not None
+        assert taker.context is not None
+        warnings: list[Failure] = []
+        for each in handed:
+            connection = taker.context.connections.pop(each)
+            giver.context.connections[each] = connection
+            if tell:
+                warnings += await self.guarded(giver, ADOPT_CONNECTION, each, connection)
+        handed.clear()
+        return warnings
+
     async def hold(self, old: Generation) -> None:
         """Close the gates, and wait until nothing is inside ``old``: its state stands still."""
+        self.enter(Stage.CAPTURE)
         machinery = self._machinery
         machinery.calls.close(self._slot.name)
 
@@ -127,12 +160,30 @@ class Steps:
         if method is None:
             return None
         return await self._machinery.hooks.call(
-            hook.name, method, *arguments, sources=generation.sources
+            hook.name,
+            method,
+            *arguments,
+            origin=generation.origin,
+            deadline_seconds=self.time_left(hook.name),
         )
 
-    async def guarded(self, generation: Generation, hook: Hook) -> list[Failure]:
+    def time_left(self, what: str) -> float | None:
+        """How long a hook may take, where the whole reload leaves it less than its own."""
+        if self.ends_at is None:
+            return None
+        settings = self._machinery.settings
+        left = self.ends_at - self._machinery.hooks.now()
+        if left <= 0:
+            raise HookTimeout(
+                f"{what} was not begun: the whole reload was still under way after "
+                f"{settings.reload_deadline_seconds:g} s",
+                hint="make its hooks shorter, or raise reload_deadline_seconds",
+            )
+        return min(left, settings.hook_deadline_seconds)
+
+    async def guarded(self, generation: Generation, hook: Hook, *arguments: Any) -> list[Failure]:
         try:
-            await self.hook(generation, hook)
+            await self.hook(generation, hook, *arguments)
         except PluginFault as fault:
             return [failure_of(hook.stage, fault)]
         return []
@@ -145,9 +196,7 @@ class Steps:
         if context is not None:
             for cleanup in context.take_cleanups():
                 try:
-                    await self._machinery.hooks.call(
-                        "a cleanup", cleanup, sources=generation.sources
-                    )
+                    await self._machinery.hooks.call("a cleanup", cleanup, origin=generation.origin)
                 except PluginFault as fault:
                     warnings.append(failure_of(Stage.RELEASE, fault))
             running = context.cancel_tasks()
@@ -173,19 +222,12 @@ class Steps:
         finally:
             task.cancel()
 
-    async def restore_rescued(self, new: Generation) -> StateCarried:
-        state = self._slot.rescued_state
-        if state is None or not new.hooks.has(SET_RELOAD_STATE):
-            return StateCarried.NOTHING_TO_CARRY
-        await self.hook(new, SET_RELOAD_STATE, copied(state))
-        return StateCarried.CARRIED
-
     async def check_health(self, new: Generation) -> None:
         answer = await self.hook(new, HEALTH_CHECK)
         try:
             said = "" if is_healthy(answer) else f"health_check answered {answer!r:.200}"
         except BaseException as error:  # its __bool__ or __repr__ is the plugin's own
-            fault = hook_failed(error, "the answer of health_check", new.sources)
+            fault = hook_failed(error, "the answer of health_check", new.origin)
         else:
             if said:
                 raise UnhealthyError(said, file=str(new.snapshot.main.path))

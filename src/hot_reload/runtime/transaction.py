@@ -1,9 +1,11 @@
-"""The transaction: how a generation comes to serve, gives way to the next, and leaves.
+"""The transaction: how generations come to serve, give way to the next ones, and leave.
 
-A swap reads, from top to bottom, in ``Transaction.swap``. Two rules hold it up:
-before the commit nothing touches the old generation but reading its state, so that
-a failure anywhere rolls back to an old one that never noticed; after the commit
-nothing can fail the swap, so that every mishap there is a warning of a success.
+A reload reads, from top to bottom, in ``Transaction.renew``. It is about one plugin and
+all that need it, or about several asked for together: each has a ``Part``. Two rules
+hold it up: before the commit nothing touches an old generation but reading its state, so
+that a failure of any part rolls all of them back to old ones that never noticed; after
+the commit nothing can fail it, so that every mishap there is a warning of a success.
+(What is declared stop-first breaks the first rule, and is brought back instead.)
 
 A transaction runs in a task of its own. Its caller's cancellation reaches it only while
 it is ``abortable``: before the commit it rolls back, after it nothing can undo it.
@@ -11,65 +13,75 @@ it is ``abortable``: before the commit it rolls back, after it nothing can undo 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from hot_reload.errors import PluginFault
+from hot_reload.errors import DependencyFault, PluginFault
 from hot_reload.hooks import FLUSH, GET_RELOAD_STATE, ON_RELOAD, STOP, TEARDOWN
-from hot_reload.manifest import SwapPolicy
-from hot_reload.outcome import Failure, Role, Stage, StateCarried
+from hot_reload.manifest import Dependency
+from hot_reload.outcome import Failure, Stage, StateCarried
 from hot_reload.runtime.building import Building
 from hot_reload.runtime.fault import failure_of
-from hot_reload.runtime.generation import Generation
+from hot_reload.runtime.levels import Levels, by_level
 from hot_reload.runtime.machinery import Machinery
-from hot_reload.runtime.slot import Slot
-from hot_reload.runtime.state import copied
+from hot_reload.runtime.neighbourhood import Neighbourhood
+from hot_reload.runtime.part import Part
+from hot_reload.runtime.pipeline import Placed
+from hot_reload.runtime.roster import Roster
+from hot_reload.runtime.slot import Rescued, Slot
 from hot_reload.runtime.steps import Steps
-from hot_reload.source.snapshot import SourceSnapshot
+from hot_reload.source.declared import declared_dependencies
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """A transaction that committed (or had nothing to do: ``unchanged``)."""
+class Wanted:
+    """One plugin that is to be renewed.
 
-    new: Generation | None
-    state: StateCarried = StateCarried.NOTHING_TO_CARRY
-    warnings: tuple[Failure, ...] = ()
-    unchanged: bool = False
+    ``force``: also where the bytes are the same. ``only_sha256``: from no other bytes.
+    ``config``: from the bytes that run, with this configuration.
+    """
+
+    slot: Slot
+    force: bool = False
+    only_sha256: str | None = None
+    config: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """A transaction that rolled back; ``beyond_repair``: the old generation is gone too."""
-
-    failure: Failure
-    warnings: tuple[Failure, ...] = ()
-    beyond_repair: Failure | None = None
+class Overtaken(Exception):
+    """What a transaction was built upon changed before its commit: it rolled back, try again."""
 
 
 class Transaction:
-    """One operation on one slot.
+    """One operation on one slot, or on several at once.
 
-    ``on_stage`` hears of each stage; ``admit`` is asked right before the commit and may
-    raise a ``PluginFault``; ``on_commit`` is called in the same breath as the commit.
+    ``on_stage`` hears of each stage of each slot; ``on_commit`` is called in the same
+    breath as the commit, with the slots that it changed.
     """
 
     def __init__(
         self,
         machinery: Machinery,
-        slot: Slot,
+        roster: Roster,
         *,
-        on_stage: Callable[[Stage], None],
-        admit: Callable[[Generation], None],
-        on_commit: Callable[[], None],
+        on_stage: Callable[[Slot, Stage], None],
+        on_commit: Callable[[Sequence[Slot]], None],
     ) -> None:
         self._machinery = machinery
-        self._slot = slot
-        self._admit = admit
+        self._roster = roster
+        self._on_stage = on_stage
         self._on_commit = on_commit
-        self._steps = Steps(machinery, slot, on_stage)
-        self._building = Building(machinery, slot, self._steps.enter)
+        self.parts: list[Part] = []
+        """What is wanted and differs from what runs, then all that need it."""
+        self._neighbours = Neighbourhood(roster, self.parts)
+        self._old_order: Levels = ()
+        """The parts, dependencies first, by what the old generations need."""
+        self._new_order: Levels = ()
+        """The same by what the new ones need."""
+        self._needed: dict[str, set[str]] = {}
+        """What each part needs, by name, as in ``_new_order``; in that of an unload, as it was."""
+        self.failure: Failure | None = None
+        """Why it rolled back."""
         self.committed = False
         self._settling = False
 
@@ -79,186 +91,333 @@ class Transaction:
         rolls back, which a cancellation would leave half done."""
         return not (self.committed or self._settling)
 
-    async def load(self, *, only_sha256: str | None = None) -> Done | Undone:
-        """Bring the first generation to serve, or the next one after FAILED."""
-        new: Generation | None = None
-        try:
-            snapshot = self._steps.read()
-            self._steps.check_bytes(snapshot, only_sha256)
-            new = await self._prepare(snapshot)
-            self._precheck(new)
-            await self._steps.start(new)
-            carried = await self._steps.restore_rescued(new)
-            await self._steps.check_health(new)
-            self._commit(new)
-        except PluginFault as fault:
-            failure = failure_of(self._steps.stage, fault)
-            return Undone(failure, await self._discard(new))
-        except BaseException:
-            await self._discard(new)
-            raise
-        return Done(new, carried, new.remarks)
+    async def renew(self, wanted: Sequence[Wanted]) -> None:
+        """Let generations made of what is wanted serve in place of the old ones, if any.
 
-    async def swap(
-        self, old: Generation, *, force: bool = False, only_sha256: str | None = None
-    ) -> Done | Undone:
-        """Let a generation made of what is on disk now serve in place of ``old``."""
-        new: Generation | None = None
-        try:
-            snapshot = self._steps.read()
-            if snapshot.sha256 == old.snapshot.sha256 and not force:
-                return Done(old, unchanged=True)
-            self._steps.check_bytes(snapshot, only_sha256)
-            new = await self._prepare(snapshot)
-            self._precheck(new)
-            if SwapPolicy.STOP_FIRST in (old.described.swap_policy, new.described.swap_policy):
-                return await self._swap_stop_first(old, new)
-            await self._steps.start(new)
-            carried = await self._steps.hand_over(old, new)
-            await self._steps.check_health(new)
-            await self._steps.hook(new, ON_RELOAD)
-            self._commit(new)
-        except PluginFault as fault:
-            failure = failure_of(self._steps.stage, fault)
-            return Undone(failure, await self._roll_back(old, new))
-        except BaseException:
-            await self._roll_back(old, new)
-            raise
-        gone = Role.SINK in old.roles and Role.SINK not in new.roles
-        return Done(new, carried, (*new.remarks, *await self._retire(old, last_sink=gone)))
-
-    def forget_failed(self) -> None:
-        """Take out a plugin of which nothing runs."""
-        self._committed()
-
-    async def unload(self, old: Generation) -> Done:
-        """Let nothing of the slot serve any more."""
-        self._slot.current = None
-        self._machinery.pipeline.place(self._slot.name, None)
-        self._machinery.calls.open(self._slot.name)
-        self._committed()
-        return Done(None, warnings=await self._retire(old, last_sink=True))
-
-    # Pieces
-
-    async def _prepare(self, snapshot: SourceSnapshot) -> Generation:
-        """A generation of ``snapshot``, constructed; what fails is released here."""
-        new = self._building.begin(snapshot)
-        try:
-            await self._building.build(new)
-        except BaseException:
-            await self._discard(new)
-            raise
-        return new
-
-    def _precheck(self, new: Generation) -> None:
-        """Ask early whether ``new`` would be admitted: before anything of it is started."""
-        self._admit(new)
-        assert new.context is not None
-        new.context.name = self._slot.name  # on a first load only the plugin says its name
-
-    def _commit(self, new: Generation) -> None:
-        """From here on ``new`` serves, alone. Does not suspend."""
-        self._steps.enter(Stage.COMMIT)
-        self._admit(new)
-        slot = self._slot
-        slot.current = new
-        slot.failed = False
-        slot.rescued_state = None
-        self._serve(new)
-        self._committed()
-
-    def _serve(self, generation: Generation) -> None:
-        slot = self._slot
-        self._machinery.pipeline.place(slot.name, generation, enabled=slot.enabled)
-        self._machinery.calls.open(self._slot.name)
-
-    def _committed(self) -> None:
-        self.committed = True
-        self._on_commit()
-
-    async def _retire(self, old: Generation, *, last_sink: bool) -> tuple[Failure, ...]:
-        """Drain, flush, stop, teardown, release: each guarded, each once.
-
-        ``last_sink``: no generation after it is a sink, so its mailbox is emptied into it.
+        Raises:
+            Overtaken: it rolled back, for no plugin's fault.
         """
-        warnings = await self._steps.drain(old, last_sink=last_sink)
-        for hook in (FLUSH, STOP, TEARDOWN):
-            warnings += await self._steps.guarded(old, hook)
-        if last_sink:
-            await self._machinery.pipeline.forget(self._slot.name, self._steps.grace)
-        return tuple(warnings + await self._steps.release(old))
+        try:
+            self._look(wanted)
+            if not self.parts:
+                return
+            self._begin()
+            await by_level(self._new_order, self._build)
+            self._admit(Stage.METADATA)
+            await self._stop_exclusive()
+            await by_level(self._new_order, self._start)
+            await self._hand_over()
+            await by_level(self._new_order, self._check_health)
+            await by_level(self._new_order, self._on_reload)
+            self._commit()
+        except PluginFault as fault:
+            self._blame(fault)
+            await self._roll_back()
+        except BaseException as error:
+            text = f"{type(error).__name__} reached the engine"
+            self.failure = Failure(self.parts[0].steps.stage if self.parts else Stage.READ, text)
+            await self._roll_back()
+            raise
+        else:
+            await self._retire()
 
-    async def _roll_back(self, old: Generation, new: Generation | None) -> tuple[Failure, ...]:
-        """Let what waited go on to ``old``, and release ``new``; ``stage`` stays where it was."""
-        if self._slot.current is old:
-            self._serve(old)
-        return await self._discard(new)
+    async def unload(self, slots: Iterable[Slot]) -> None:
+        """Let nothing of ``slots`` serve any more, those who need others first."""
+        for slot in slots:
+            self._join(slot)
+        self._old_order = self._new_order = self._levels(self._needs(old=True))
+        leaving = [part.slot for level in reversed(self._old_order) for part in level]
+        for slot in leaving:
+            slot.current = None
+        self._machinery.pipeline.place(Placed(slot.name, None) for slot in leaving)
+        for slot in leaving:
+            self._machinery.calls.open(slot.name)
+        self._committed(leaving)
+        await self._retire()
 
-    async def _discard(self, new: Generation | None) -> tuple[Failure, ...]:
-        """Release a generation that never served: stop it if it may hold something."""
-        if new is None:
-            return ()
+    # Before the commit: each part raises a PluginFault, and all of them roll back
+
+    def _look(self, wanted: Sequence[Wanted]) -> None:
+        """Read what is wanted; what differs becomes a part, and so does whoever needs it."""
+        for want in wanted:
+            part = self._join(want.slot)
+            try:
+                differs = self._read(part, want)
+            except PluginFault as fault:
+                part.blame(part.steps.stage, fault)
+                raise
+            if not differs:
+                self.parts.remove(part)
+        names = {part.name for part in self.parts}
+        for name in self._roster.followers(names):
+            slot = self._roster.slots[name]
+            # Of a plugin that failed nothing runs that could go stale.
+            if slot.current is not None and name not in names:
+                self._join(slot).snapshot = slot.current.snapshot
+        self._old_order = self._levels(self._needs(old=True))
+        self._new_order = self._levels(self._needs(old=False))
+
+    def _read(self, part: Part, want: Wanted) -> bool:
+        """Whether there is something to make anew of what is wanted."""
+        part.forced = want.force
+        if want.config is not None and part.old is not None:
+            part.snapshot = part.old.snapshot
+            part.config = want.config
+            return part.config != part.slot.config
+        part.config = want.config or part.config
+        part.snapshot = part.steps.read()
+        if part.old is not None and part.snapshot.sha256 == part.old.snapshot.sha256:
+            return want.force
+        part.steps.check_bytes(part.snapshot, want.only_sha256)
+        return True
+
+    def _join(self, slot: Slot) -> Part:
+        steps = Steps(self._machinery, slot, lambda stage: self._on_stage(slot, stage))
+        part = Part(slot, steps, Building(self._machinery, slot, steps))
+        settings = self._machinery.settings
+        steps.ends_at = self._machinery.hooks.now() + settings.reload_deadline_seconds
+        self.parts.append(part)
+        return part
+
+    def _begin(self) -> None:
+        """A generation for each part, before anything of one of them runs: an import of one
+        by another reaches the new one, in whichever order they are built."""
+        for part in self.parts:
+            assert part.snapshot is not None
+            part.new = part.building.begin(part.snapshot, part.config, self._neighbours)
+
+    async def _build(self, part: Part) -> None:
+        await part.building.build(part.built, force=part.forced)
+
+    def _admit(self, stage: Stage) -> None:
+        """Ask whether all of them may run, early, and again right before the commit."""
+        coming = {
+            self._roster.name_of(part.slot, part.built): (part.slot, part.built)
+            for part in self.parts
+        }
+        if self._neighbours.moved():
+            raise Overtaken
+        for part in self.parts:
+            part.steps.stage = stage
+        self._roster.admit(coming)
+        for name, (slot, new) in coming.items():
+            slot.name = name
+            assert new.context is not None
+            new.context.name = name
+        self._new_order = self._levels(
+            {name: new.described.dependencies for name, (_, new) in coming.items()}
+        )
+
+    async def _start(self, part: Part) -> None:
+        await part.steps.start(part.built)
+
+    async def _stop_exclusive(self) -> None:
+        """Stop the old ones that give way first, and with them whoever needs them."""
+        exclusive = [part for part in self.parts if part.wants_stop_first]
+        names = self._roster.followers([part.name for part in exclusive])
+        for part in self.parts:
+            part.exclusive = part.old is not None and part.name in names
+        if not exclusive:
+            return
+        await by_level(self._old_order[::-1], self._hold_exclusive)
+        # A cancellation that reached an old one's stop would leave it half stopped, and serving.
         self._settling = True
-        stage = self._steps.stage
-        warnings: list[Failure] = []
+        await by_level(self._old_order[::-1], self._stop_first)
+        self._settling = False
+
+    async def _hold_exclusive(self, part: Part) -> None:
+        if part.exclusive and part.old is not None:
+            await part.steps.hold(part.old)
+            if part.old.hooks.has(GET_RELOAD_STATE):
+                part.state = await part.steps.capture(part.old)
+
+    async def _stop_first(self, part: Part) -> None:
+        if part.exclusive and part.old is not None:
+            part.stopped = True
+            for hook in (FLUSH, STOP):
+                part.warnings += await part.steps.guarded(part.old, hook)
+
+    async def _hand_over(self) -> None:
+        """Carry the states, while events and calls wait at the gates.
+
+        Who needs others is held before them: what is inside it may be calling them.
+        """
+        await by_level(self._old_order[::-1], self._hold)
+        await by_level(self._new_order, self._carry)
+
+    async def _hold(self, part: Part) -> None:
+        if part.hands_over and not part.exclusive:
+            assert part.old is not None
+            await part.steps.hold(part.old)
+            if part.carries_state:
+                part.state = await part.steps.capture(part.old)
+
+    async def _carry(self, part: Part) -> None:
+        """State, then connections: its old one stands still, or has stopped."""
+        old, new, steps = part.old, part.built, part.steps
+        rescued = part.slot.rescued if old is None else Rescued(part.state, old.described.version)
+        if old is not None and not part.carries_state:
+            part.carried = StateCarried.NO_HOOKS
+        elif rescued is not None:
+            version = None if rescued.version == new.described.version else rescued.version
+            part.carried = await steps.restore(new, rescued.state, version)
+        if old is not None and part.hands_over and old.context is not None:
+            await steps.adopt(old, new, old.context.connections, part.handed)
+
+    async def _check_health(self, part: Part) -> None:
+        await part.steps.check_health(part.built)
+
+    async def _on_reload(self, part: Part) -> None:
+        if part.old is not None:
+            await part.steps.hook(part.built, ON_RELOAD)
+
+    def _commit(self) -> None:
+        """From here on the new ones serve, alone. Does not suspend."""
+        for part in self.parts:
+            part.steps.enter(Stage.COMMIT)
+        self._admit(Stage.COMMIT)
+        for part in self.parts:
+            slot = part.slot
+            slot.current, slot.config = part.built, part.config
+            slot.failed, slot.rescued = False, None
+        self._serve(self.parts)
+        self._committed([part.slot for part in self.parts])
+
+    # Both ways
+
+    def _serve(self, parts: Iterable[Part]) -> None:
+        """Let what is current serve, and what waited go on to it."""
+        slots = [part.slot for part in parts]
+        self._machinery.pipeline.place(
+            Placed(slot.name, slot.current, slot.enabled) for slot in slots
+        )
+        for slot in slots:
+            self._machinery.calls.open(slot.name)
+
+    def _committed(self, slots: Sequence[Slot]) -> None:
+        self.committed = True
+        self._on_commit(slots)
+
+    # After the commit: every mishap is a warning
+
+    async def _retire(self) -> None:
+        """Drain, flush, stop, teardown, release the old ones: each guarded, each once."""
+        await by_level(self._old_order[::-1], self._retire_part)
+
+    async def _retire_part(self, part: Part) -> None:
+        old, steps = part.old, part.steps
+        steps.ends_at = None
+        if part.new is not None:
+            part.warnings = [*part.new.remarks, *part.warnings]
+        if old is None:
+            return
+        last_sink = part.last_sink_gone
+        if not part.stopped:
+            part.warnings += await steps.drain(old, last_sink=last_sink)
+        for hook in (TEARDOWN,) if part.stopped else (FLUSH, STOP, TEARDOWN):
+            part.warnings += await steps.guarded(old, hook)
+        if last_sink:
+            await self._machinery.pipeline.forget(part.name, steps.grace)
+        part.warnings += await steps.release(old)
+
+    # Instead of the commit
+
+    async def _roll_back(self) -> None:
+        """Let what waited go on to the old ones, release the new ones, bring back what stopped."""
+        self._settling = True
+        await by_level(self._new_order[::-1], self._give_back)
+        self._serve(part for part in self.parts if part.old is not None and not part.stopped)
+        await by_level(self._new_order[::-1], self._discard)
+        stopped = [part.slot for part in self.parts if part.stopped]
+        if stopped:
+            await by_level(self._old_order, self._bring_back)
+            self._committed(stopped)
+
+    async def _give_back(self, part: Part) -> None:
+        old, new, steps = part.old, part.new, part.steps
+        if old is None or new is None or not part.handed:
+            return
+        stage, steps.ends_at = steps.stage, None
+        part.warnings += await steps.give_back(new, old, part.handed, tell=not part.stopped)
+        steps.stage = stage
+
+    async def _discard(self, part: Part) -> None:
+        """Release a generation that never served: stop it if it may hold something."""
+        new, part.new = part.new, None
+        if new is None:
+            return
+        steps, stage = part.steps, part.steps.stage
+        steps.ends_at = None
+        part.warnings += new.remarks
         if new.started:
             for hook in (STOP, TEARDOWN):
-                warnings += await self._steps.guarded(new, hook)
-        warnings += await self._steps.release(new)
-        self._steps.stage = stage
-        return tuple(warnings)
+                part.warnings += await steps.guarded(new, hook)
+        part.warnings += await steps.release(new)
+        steps.stage = stage
 
-    async def _swap_stop_first(self, old: Generation, new: Generation) -> Done | Undone:
-        """For an exclusive resource: ``old`` stops before ``new`` starts, and comes back, as a
-        fresh instance of the same bytes, where that fails."""
-        state: Any = None
+    async def _bring_back(self, part: Part) -> None:
+        """Let a fresh instance of the old bytes serve; where that fails too, it has FAILED."""
+        old, slot, steps = part.old, part.slot, part.steps
+        if old is None or not part.stopped:
+            return
+        steps.ends_at = None
+        part.warnings += await steps.guarded(old, TEARDOWN)
+        slot.current = None
         try:
-            self._steps.enter(Stage.CAPTURE)
-            await self._steps.hold(old)
-            if old.hooks.has(GET_RELOAD_STATE):
-                state = copied(await self._steps.hook(old, GET_RELOAD_STATE))
+            part.snapshot, part.config = old.snapshot, slot.config
+            part.new = part.building.begin(part.snapshot, part.config, self._neighbours)
+            await self._build(part)
+            await self._start(part)
+            await self._carry(part)
+            await self._check_health(part)
         except PluginFault as fault:
-            return Undone(failure_of(self._steps.stage, fault), await self._roll_back(old, new))
-        # A cancellation that reached the old one's stop would leave it half stopped, and serving.
-        self._settling = True
-        warnings = [*await self._steps.guarded(old, FLUSH), *await self._steps.guarded(old, STOP)]
-        self._settling = False
-        try:
-            carried = await self._steps.start_with_state(new, state)
-            await self._steps.hook(new, ON_RELOAD)
-            self._commit(new)
-        except PluginFault as fault:
-            failure = failure_of(self._steps.stage, fault)
-            warnings += await self._discard(new)
-            return await self._bring_back(old, state, failure, warnings)
-        except BaseException as error:
-            cancelled = Failure(self._steps.stage, f"{type(error).__name__} reached the engine")
-            await self._discard(new)
-            await self._bring_back(old, state, cancelled, warnings)
-            raise
-        warnings += await self._steps.guarded(old, TEARDOWN)
-        return Done(new, carried, (*new.remarks, *warnings, *await self._steps.release(old)))
-
-    async def _bring_back(
-        self, old: Generation, state: Any, failure: Failure, warnings: list[Failure]
-    ) -> Undone:
-        warnings += await self._steps.guarded(old, TEARDOWN)
-        again: Generation | None = None
-        try:
-            again = await self._prepare(old.snapshot)
-            await self._steps.start_with_state(again, state)
-        except PluginFault as fault:
-            beyond_repair = failure_of(self._steps.stage, fault)
-            warnings += [*await self._discard(again), *await self._steps.release(old)]
-            slot = self._slot
-            slot.current, slot.failed, slot.rescued_state = None, True, state
-            self._machinery.pipeline.place(slot.name, None)
+            part.beyond_repair = failure_of(steps.stage, fault)
+            await self._discard(part)
+            slot.failed, slot.rescued = True, Rescued(part.state, old.described.version)
             self._machinery.pipeline.orphan(slot.name)
-            self._machinery.calls.open(slot.name)
-            self._committed()
-            return Undone(failure, tuple(warnings), beyond_repair)
-        self._slot.current = again
-        self._serve(again)
-        self._committed()
-        return Undone(failure, (*warnings, *await self._steps.release(old)))
+        else:
+            slot.current, part.new = part.new, None
+        self._serve([part])
+        part.warnings += await steps.release(old)
+
+    # Who, and in which order
+
+    def followers(self, name: str) -> list[str]:
+        """The other parts that need ``name``, in the order of starting."""
+        reached, found = {name}, []
+        for part in [part for level in self._new_order for part in level]:
+            if part.name != name and not reached.isdisjoint(self._needed[part.name]):
+                reached.add(part.name)
+                found.append(part.name)
+        return found
+
+    def _blame(self, fault: PluginFault) -> None:
+        """Keep why it rolls back: the first part that failed, or what the set of them fails by."""
+        first = self.parts[0]
+        self.failure = failure_of(first.steps.stage, fault)
+        for part in self.parts:
+            if part.failure is not None:
+                self.failure = replace(part.failure, plugin=part.name)
+                return
+
+    def _needs(self, *, old: bool) -> dict[str, Sequence[Dependency]]:
+        found: dict[str, Sequence[Dependency]] = {}
+        for part in self.parts:
+            declared = (
+                None if old or part.snapshot is None else declared_dependencies(part.snapshot)
+            )
+            known = self._roster.graph.dependencies.get(part.name, ())
+            found[part.name] = known if declared is None else declared
+        return found
+
+    def _levels(self, needs: Mapping[str, Iterable[Dependency]]) -> Levels:
+        """The parts, dependencies first; those of a level need none of it."""
+        self._needed = {name: {need.name for need in needed} for name, needed in needs.items()}
+        if len(self.parts) == 1:
+            return (self.parts,)
+        by_name = {part.name: part for part in self.parts}
+        try:
+            levels = self._roster.graph.with_edges(needs).levels(by_name)
+        except DependencyFault:  # what only the text says; the metadata will say it again
+            levels = tuple((name,) for name in by_name)
+        return tuple([by_name[name] for name in level] for level in levels)

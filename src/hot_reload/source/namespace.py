@@ -7,7 +7,7 @@ imports reach its own generation:
 
 - relative imports follow ``__package__``, which is ``counter@g7``;
 - absolute ones (``import counter.helpers``) go through an ``__import__`` in the
-  generation's own builtins, which maps the plugin's and its dependencies' names;
+  generation's own builtins, which maps the plugin's own name and those of its neighbours;
 - one finder on ``sys.meta_path`` serves modules by these names from the snapshot.
 """
 
@@ -21,11 +21,12 @@ import itertools
 import logging
 import sys
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from hot_reload.source.code import CodeCache
+from hot_reload.source.imports import imported_tops
 from hot_reload.source.snapshot import SourceSnapshot
 
 MARK = "@g"
@@ -34,11 +35,22 @@ _live: weakref.WeakValueDictionary[str, Namespace] = weakref.WeakValueDictionary
 """Every namespace that is in ``sys.modules`` now, by the name of its top module."""
 
 
+class Neighbours(Protocol):
+    """The other plugins, as one that is being built sees them."""
+
+    def importable(self, top: str) -> Collection[str]:
+        """The plugins whose module is imported as ``top``; mostly none."""
+
+    def namespace(self, plugin: str) -> Namespace | None:
+        """Where ``plugin`` is imported from now; None: nothing of it runs."""
+
+
 class Namespace:
     """The modules of one generation.
 
-    ``dependencies`` maps the top names of other plugins to the namespaces that
-    this generation imports them from; it is fixed for the generation's life.
+    ``neighbours`` are the plugins that it may import as long as it is not ``sealed``.
+    One in ``declared`` comes before anything else of that name; any other, only where
+    nothing else has the name. What an import reached stays for the generation's life.
     """
 
     def __init__(
@@ -46,18 +58,20 @@ class Namespace:
         snapshot: SourceSnapshot,
         generation: int,
         codes: CodeCache,
-        dependencies: Mapping[str, Namespace] | None = None,
+        *,
+        neighbours: Neighbours | None = None,
+        declared: Collection[str] = (),
     ) -> None:
         self.snapshot = snapshot
         self.top = _free_name(snapshot.top, generation)
         self._codes = codes
         # A plugin in a file named json.py that says `import json` means the standard
         # library, which everyone else has imported under that name; its own modules it
-        # reaches by relative imports.
-        own = snapshot.top not in sys.stdlib_module_names
-        self._names = {snapshot.top: self.top} if own else {}
-        for name, namespace in (dependencies or {}).items():
-            self._names[name] = namespace.top
+        # reaches by relative imports, and no other plugin reaches it.
+        self._names = {snapshot.top: self.top} if _may_shadow(snapshot.top) else {}
+        self._neighbours = neighbours
+        self._declared = frozenset(declared)
+        self._borrowed: set[str] = set()
         self._modules: dict[str, ModuleType] = {}
         self._released = False
         self._builtins = {**vars(builtins), "__import__": self._import}
@@ -85,6 +99,43 @@ class Namespace:
     def modules(self) -> Mapping[str, ModuleType]:
         """The modules of this generation that have been imported, by full name."""
         return self._modules
+
+    def reachable(self) -> list[Namespace]:
+        """The neighbours that its text may import, each after those that it may import itself.
+
+        None once it is sealed.
+        """
+        neighbours = self._neighbours
+        found: dict[str, Namespace | None] = {}
+
+        def visit(snapshot: SourceSnapshot, neighbours: Neighbours) -> None:
+            for top in sorted(imported_tops(snapshot)):
+                for plugin in sorted(neighbours.importable(top)):
+                    namespace = neighbours.namespace(plugin)
+                    if plugin in found or namespace is None or namespace is self:
+                        continue
+                    found[plugin] = None  # it is being looked at: plugins may import in a circle
+                    visit(namespace.snapshot, neighbours)
+                    del found[plugin]
+                    found[plugin] = namespace
+
+        if neighbours is not None:
+            visit(self.snapshot, neighbours)
+        return [each for each in found.values() if each is not None]
+
+    def seal(self, declared: Collection[str]) -> frozenset[str]:
+        """Fix what is imported from other plugins: those in ``declared``, from now on.
+
+        Returns:
+            The plugins that were imported without being declared.
+        """
+        neighbours, self._neighbours = self._neighbours, None
+        if neighbours is not None:
+            for plugin in declared:
+                namespace = neighbours.namespace(plugin)
+                if namespace is not None and _may_shadow(namespace.snapshot.top):
+                    self._names.setdefault(namespace.snapshot.top, namespace.top)
+        return frozenset(self._borrowed.difference(declared))
 
     def release(self) -> None:
         """Take the modules out of ``sys.modules``; late imports are still served. Idempotent."""
@@ -139,7 +190,7 @@ class Namespace:
         """``__import__`` for this generation's code."""
         if level == 0:
             top, dot, rest = name.partition(".")
-            mapped = self._names.get(top)
+            mapped = self._names.get(top) or self._borrow(top)
             if mapped is None:
                 return builtins.__import__(name, globals, locals, fromlist or (), 0)
             full_name = f"{mapped}{dot}{rest}"
@@ -151,6 +202,23 @@ class Namespace:
         return builtins.__import__(
             full_name if level == 0 else name, globals, locals, fromlist or (), level
         )
+
+    def _borrow(self, top: str) -> str | None:
+        """The top module of the neighbour that ``import top`` means; None: it means none."""
+        neighbours = self._neighbours
+        if neighbours is None or not _may_shadow(top):
+            return None
+        candidates = neighbours.importable(top)
+        declared = self._declared.intersection(candidates)
+        if not candidates or (not declared and _stands_elsewhere(top)):
+            return None
+        plugin = min(declared or candidates)
+        namespace = neighbours.namespace(plugin)
+        if namespace is None:
+            return None
+        self._borrowed.add(plugin)
+        self._names[top] = namespace.top
+        return namespace.top
 
     def _late_import(self, full_name: str, fromlist: Sequence[str]) -> ModuleType:
         """An import by code that outlives its generation: served, but never published."""
@@ -233,6 +301,16 @@ def _free_name(top: str, generation: int) -> str:
     name = f"{top.replace('.', '_')}{MARK}{generation}"
     others = (f"{name}x{number}" for number in itertools.count(2))
     return next(each for each in itertools.chain([name], others) if each not in _live)
+
+
+def _may_shadow(top: str) -> bool:
+    """Whether a plugin's file of this name is what others mean by ``import top``."""
+    return top not in sys.stdlib_module_names
+
+
+def _stands_elsewhere(top: str) -> bool:
+    """Whether ``import top`` finds something that is no plugin: a distribution, most likely."""
+    return top in sys.modules or importlib.util.find_spec(top) is not None
 
 
 def _forget_loggers(top: str) -> None:

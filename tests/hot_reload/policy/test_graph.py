@@ -109,7 +109,7 @@ def test_an_added_edge_is_refused_exactly_when_it_closes_a_cycle(
 
     if needer == needed or needer in reachable(edges, needed):
         with pytest.raises(CycleError) as caught:
-            graph.with_edges(needer, new)
+            graph.with_edges({needer: new})
         members = caught.value.members
         assert members[0] == min(members)
         assert len(set(members)) == len(members)
@@ -117,7 +117,7 @@ def test_an_added_edge_is_refused_exactly_when_it_closes_a_cycle(
         for name, following in zip(members, (*members[1:], members[0]), strict=True):
             assert following in with_new[name]
     else:
-        changed = graph.with_edges(needer, new)
+        changed = graph.with_edges({needer: new})
         assert needer in changed.dependents(needed)
     assert graph == graph_of(edges)
 
@@ -154,11 +154,12 @@ def test_order_holds_across_a_plugin_that_was_not_asked_for() -> None:
 
 def test_edges_change_in_a_new_graph_only() -> None:
     graph = graph_of({"a": (), "b": (), "c": ("a",)})
-    changed = graph.with_edges("c", (Dependency("b"),))
+    changed = graph.with_edges({"c": (Dependency("b"),)})
     assert changed.closure("b") == ("b", "c")
     assert changed.closure("a") == ("a",)
     assert graph.closure("a") == ("a", "c")
-    assert graph.with_edges("new", ()).names == {"a", "b", "c", "new"}
+    assert graph.with_edges({"c": (Dependency("a"),)}) is graph
+    assert graph.with_edges({"new": ()}).names == {"a", "b", "c", "new"}
 
 
 def test_the_callers_mapping_is_copied() -> None:

@@ -435,8 +435,14 @@ async def test_K1_concurrent_reloads_run_one_after_the_other(bench: Bench) -> No
     async with Engine() as engine:
         await engine.load(bench.plugins.path("counter"))
         bench.plugin(version="2.0")
-        outcomes = await asyncio.gather(*(engine.reload("counter") for _ in range(3)))
-        assert [type(each) for each in outcomes] == [Swapped, Unchanged, Unchanged]
+        gate = Gate()
+        bench.faults.at("counter", "start", blocks=gate, version="2.0")
+        first = asyncio.create_task(engine.reload("counter"))
+        await gate.reached()
+        others = [asyncio.create_task(engine.reload("counter")) for _ in range(2)]
+        gate.open()
+        assert isinstance(await first, Swapped)
+        assert [type(await each) for each in others] == [Unchanged, Unchanged]
         assert await engine.call("?") == ["2.0"]
 
 
@@ -641,8 +647,9 @@ async def test_K7_close_in_mid_reload(bench: Bench, point: str, hot_reload_censu
         version = "1.0" if point in ("get_reload_state", "flush", "stop") else "2.0"
         bench.faults.at("counter", point, blocks=gate, version=version)
         reload = asyncio.create_task(engine.reload("counter"))
-        waiting = asyncio.create_task(engine.reload("counter"))
         await gate.reached()
+        waiting = asyncio.create_task(engine.reload("counter"))
+        await asyncio.sleep(0)
         closing = asyncio.create_task(engine.close())
         await bench.clock.settle()
         committed = point in ("flush", "stop")

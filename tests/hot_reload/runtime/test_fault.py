@@ -10,7 +10,7 @@ import pytest
 
 from hot_reload.errors import HookFailed, PluginFault
 from hot_reload.outcome import Stage
-from hot_reload.runtime.fault import CAUSE_LIMIT, cause_of, failure_of, hook_failed
+from hot_reload.runtime.fault import CAUSE_LIMIT, Origin, cause_of, failure_of, hook_failed
 from hot_reload_fixtures import UnprintableFault
 
 ESCAPES = "\x1b[2J\x07\x9b\u202e\n\r\t\x7f\ud800"
@@ -50,8 +50,8 @@ def test_a_fault_points_at_the_innermost_line_of_the_plugins_own() -> None:
     try:
         space["outer"]()  # type: ignore[operator]
     except ValueError as error:
-        fault = hook_failed(error, "start", {"/plugins/p.py"})
-        elsewhere = hook_failed(error, "start", {"/plugins/other.py"})
+        fault = hook_failed(error, "start", Origin(frozenset({"/plugins/p.py"})))
+        elsewhere = hook_failed(error, "start", Origin(frozenset({"/plugins/other.py"})))
     assert (fault.file, fault.line) == ("/plugins/p.py", 4)
     assert (elsewhere.file, elsewhere.line) == (None, None)
     assert "invalid literal" in fault.traceback_text
@@ -62,7 +62,7 @@ def test_a_traceback_that_cannot_be_formatted(monkeypatch: pytest.MonkeyPatch) -
         raise RuntimeError
 
     monkeypatch.setattr(traceback, "format_exception", broken)
-    fault = hook_failed(caught(ValueError("x")), "start", ())
+    fault = hook_failed(caught(ValueError("x")), "start", Origin())
     assert "cannot be shown" in fault.traceback_text
 
 
@@ -73,7 +73,7 @@ def test_a_fault_holds_neither_the_exception_nor_its_frames() -> None:
     def failing() -> HookFailed:
         thing = Thing()
         watched.append(weakref.ref(thing))
-        return hook_failed(caught(ValueError(thing)), "start", ())
+        return hook_failed(caught(ValueError(thing)), "start", Origin())
 
     watched: list[weakref.ref[Thing]] = []
     fault = failing()

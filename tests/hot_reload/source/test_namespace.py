@@ -11,7 +11,7 @@ import pickle
 import py_compile
 import sys
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +25,19 @@ from hot_reload.source.snapshot import DiskFiles, take_snapshot
 from hot_reload_fixtures import PluginDirectory, SaveStyle, collect_garbage
 
 
+@dataclasses.dataclass
+class Others:
+    """Neighbours by the name of the plugin."""
+
+    namespaces: Mapping[str, Namespace]
+
+    def importable(self, top: str) -> list[str]:
+        return [name for name, each in self.namespaces.items() if each.snapshot.top == top]
+
+    def namespace(self, plugin: str) -> Namespace | None:
+        return self.namespaces.get(plugin)
+
+
 class Maker:
     """Makes generations of what lies in a directory, and releases them."""
 
@@ -34,11 +47,17 @@ class Maker:
         self.made: list[Namespace] = []
 
     def generation(
-        self, path: Path, dependencies: Mapping[str, Namespace] | None = None
+        self,
+        path: Path,
+        neighbours: Mapping[str, Namespace] | None = None,
+        declared: Sequence[str] = (),
     ) -> Namespace:
         number = len(self.made) + 1
         snapshot = take_snapshot(path, DiskFiles())
-        self.made.append(Namespace(snapshot, number, self.codes, dependencies))
+        others = Others(neighbours or {})
+        self.made.append(
+            Namespace(snapshot, number, self.codes, neighbours=others, declared=declared)
+        )
         return self.made[-1]
 
     def module(self, name: str, source: str) -> ModuleType:
@@ -264,11 +283,62 @@ def test_a_dependency_is_the_generation_that_it_was_given(maker: Maker) -> None:
     geo = maker.generation(maker.plugins.write_package("geo", {"__init__": "v = 1", "n": "m = 1"}))
     geo.execute()
     user = maker.generation(
-        maker.plugins.write("user", "import geo.n\nfrom geo import v\nm = geo.n.m"), {"geo": geo}
+        maker.plugins.write("user", "import geo.n\nfrom geo import v\nm = geo.n.m"),
+        {"places": geo},
+        ["places"],
     )
     module = user.execute()
     assert (module.v, module.m) == (1, 1)
     assert module.geo.__name__ == "geo@g1"
+    assert user.seal(["places"]) == frozenset()
+
+
+def test_a_neighbour_that_is_not_declared_is_reached_and_told_of(maker: Maker) -> None:
+    geo = maker.generation(maker.plugins.write("geo", "v = 1"))
+    user = maker.generation(maker.plugins.write("user", "import geo"), {"geo": geo})
+    assert user.execute().geo.v == 1
+    assert user.seal([]) == {"geo"}
+
+
+def test_a_distribution_comes_before_a_neighbour_that_is_not_declared(maker: Maker) -> None:
+    path = maker.plugins.write("packaging", "v = 1")
+    neighbours = {"boxes": maker.generation(path)}
+    user = maker.plugins.write("user", "import packaging")
+    assert maker.generation(user, neighbours).execute().packaging.__name__ == "packaging"
+    assert maker.generation(user, neighbours, ["boxes"]).execute().packaging.v == 1
+
+
+def test_a_neighbour_never_stands_in_for_the_standard_library(maker: Maker) -> None:
+    neighbours = {"json": maker.generation(maker.plugins.write("json", "v = 1"))}
+    user = maker.generation(maker.plugins.write("user", "import json"), neighbours, ["json"])
+    assert user.execute().json.dumps(1) == "1"
+
+
+def test_a_sealed_namespace_imports_what_it_declared_and_nobody_else(maker: Maker) -> None:
+    neighbours = {
+        name: maker.generation(maker.plugins.write(name, "v = 1")) for name in ("geo", "maps")
+    }
+    source = "def late(name):\n    if name == 'geo':\n        import geo as it\n"
+    source += "    else:\n        import maps as it\n    return it.v"
+    user = maker.generation(maker.plugins.write("user", source), neighbours, ["geo"])
+    module = user.execute()
+    assert user.seal(["geo", "gone"]) == frozenset()
+    assert module.late("geo") == 1
+    with pytest.raises(ModuleNotFoundError):
+        module.late("maps")
+
+
+def test_a_neighbour_of_which_nothing_runs_cannot_be_imported(maker: Maker) -> None:
+    class Gone(Others):
+        def importable(self, top: str) -> list[str]:
+            return ["geo"]
+
+    path = maker.plugins.write("user", "import geo")
+    snapshot = take_snapshot(path, DiskFiles())
+    user = Namespace(snapshot, 1, maker.codes, neighbours=Gone({}), declared=["geo"])
+    with pytest.raises(ModuleNotFoundError):
+        user.execute()
+    user.release()
 
 
 def test_names_with_dots_marks_and_other_letters(maker: Maker) -> None:
