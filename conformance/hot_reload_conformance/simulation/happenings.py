@@ -1,0 +1,187 @@
+"""Happenings: what was done to a simulated host, and what came of it, on one scale of moments."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from hot_reload_conformance.adapter import Event, Reply
+from hot_reload_conformance.probe import Moment, Recording
+from hot_reload_conformance.simulation.script import Op
+from hot_reload_conformance.simulation.serial import Happened
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One version that came to the disk."""
+
+    at: int
+    name: str
+    version: str
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One call of all handlers: ``replies`` None where it raised or was cancelled."""
+
+    op: Op
+    began: int
+    ended: int
+    replies: tuple[str, ...] | None
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    op: Op
+    ok: bool | None
+    began: int
+    ended: int
+
+
+class Happenings:
+    """Notes of one run. One loop, no threads."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._lines: list[str] = []
+        self._now = 0
+        self._writes: list[Written] = []
+        self._done: list[_Done] = []
+        self._faults: list[tuple[int, str]] = []
+        self._sequence = 0
+        self.calls: list[Called] = []
+        self.accepted: list[Event] = []
+        self.last_reply = Reply(ok=True)
+        self.events_before: dict[str, int] = {}
+        """For each plugin that was loaded, how many events there had been by then."""
+        recording.listeners.append(self._reported)
+
+    # Noting
+
+    def note(self, line: str) -> int:
+        """Add a line to the story; gives its moment."""
+        self._now += 1
+        self._lines.append(line)
+        return self._now
+
+    def _reported(self, moment: Moment) -> None:
+        if moment.phase != "end":
+            self.note(f"    {moment.version}#{moment.serial} {moment.what} {moment.phase}s")
+
+    def written(self, name: str, version: str, *, good: bool) -> None:
+        self._writes.append(Written(self.note(f"write {version}"), name, version, good))
+
+    def faulted(self, name: str, label: str) -> None:
+        """An injected fault reached ``name``."""
+        self._faults.append((self.note(f"    a fault is injected at {label}"), name))
+
+    def next_event(self) -> Event:
+        self._sequence += 1
+        return Event("log", producer="p1", sequence=self._sequence)
+
+    @contextlib.contextmanager
+    def operation(self, op: Op) -> Iterator[Callable[[object], None]]:
+        """Note an operation; what the adapter returned is told to what the block is given.
+
+        An exception of the host's is a failure of the operation and goes no further; a
+        cancellation of the caller's goes on.
+        """
+        began = self.note(f"{op} begins")
+        answer: list[object] = []
+        cancelled = False
+        try:
+            yield answer.append
+            reply = Reply.of(answer[0])
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            cancelled = task is not None and task.cancelling() > 0
+            reply = Reply(ok=False, message="CancelledError, though nobody cancelled it")
+            if cancelled:
+                self._done.append(_Done(op, None, began, self.note(f"{op} ends, cancelled")))
+                raise
+            del error
+        except Exception as error:
+            reply = Reply(ok=False, message=f"{type(error).__name__}: {error}")
+        self.last_reply = reply
+        if op.verb == "load" and reply.ok:
+            self.events_before[op.name] = self._sequence
+        word = "ok" if reply.ok else f"failed: {reply.message}"
+        self._done.append(_Done(op, reply.ok, began, self.note(f"{op} ends, {word}")))
+
+    @contextlib.contextmanager
+    def calling(self, op: Op) -> Iterator[Callable[[list[str]], None]]:
+        """Note a call of all handlers, in the same way."""
+        began = self.note(f"{op} begins")
+        answer: list[list[str]] = []
+        try:
+            yield answer.append
+        except asyncio.CancelledError:
+            ended = self.note(f"{op} ends, cancelled")
+            self.calls.append(Called(op, began, ended, None, cancelled=True))
+            raise
+        except Exception as error:
+            ended = self.note(f"{op} ends, failed: {type(error).__name__}: {error}")
+            self.calls.append(Called(op, began, ended, None))
+            return
+        ended = self.note(f"{op} ends, {sorted(answer[0])}")
+        self.calls.append(Called(op, began, ended, tuple(sorted(answer[0]))))
+
+    # Looking
+
+    def lines(self) -> list[str]:
+        return self._lines
+
+    @property
+    def closing(self) -> bool:
+        """Whether the host was closed in the script."""
+        return any(each.op.verb == "close" for each in self._done)
+
+    def touched(self, *verbs: str) -> set[str]:
+        """The plugins that operations with these verbs were about."""
+        return {each.op.name for each in self._done if each.op.verb in verbs}
+
+    def mishaps(self) -> set[str]:
+        """The plugins on which an operation did not end well."""
+        return {each.op.name for each in self._done if not each.ok}
+
+    def ranks(self) -> dict[str, int]:
+        """The place in the order of writing of each version that was written just once."""
+        times = Counter(each.version for each in self._writes)
+        return {each.version: each.at for each in self._writes if times[each.version] == 1}
+
+    def happened(self, *, excused: bool) -> list[Happened]:
+        """All operations, for the serial explanation; ``excused``: any of them may fail."""
+        found = [self._happened(each, excused) for each in self._done if each.op.verb != "close"]
+        return found + [
+            Happened("add", name, ok, each.began, each.ended)
+            for each in self.calls
+            if each.op.verb == "add"
+            for name, ok in self._added(each).items()
+        ]
+
+    def _happened(self, done: _Done, excused: bool) -> Happened:
+        name = done.op.name
+        mine = [each for each in self._writes if each.name == name and each.at < done.ended]
+        # The newest that was there as it began (its own write among them), and what came later.
+        earlier = [each for each in mine if each.at < done.began][-1:]
+        read = earlier + [each for each in mine if each.at > done.began]
+        fault = any(n == name and done.began < at < done.ended for at, n in self._faults)
+        return Happened(
+            done.op.verb,
+            name,
+            done.ok,
+            done.began,
+            done.ended,
+            versions=tuple(dict.fromkeys(each.version for each in read if each.good)),
+            excused=excused or fault or any(not each.good for each in read),
+        )
+
+    def _added(self, call: Called) -> dict[str, bool | None]:
+        """Which handlers counted, as far as the replies tell."""
+        if call.replies is None:  # some may have, before it failed
+            return {each.name: None for each in self._writes}
+        return {reply.partition(".")[0]: True for reply in call.replies}

@@ -1,0 +1,335 @@
+"""Invariants of a simulated host: some asked after every step, others when all is over."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from hot_reload_conformance.adapter import Claim, Event
+from hot_reload_conformance.simulation.happenings import Happenings
+from hot_reload_conformance.simulation.loop import simulation
+from hot_reload_conformance.simulation.oracle import CLOCK
+from hot_reload_conformance.simulation.script import Op
+from hot_reload_conformance.simulation.serial import SINKS, Plugin, State, outcomes
+from hot_reload_conformance.simulation.subject import Broken
+
+if TYPE_CHECKING:
+    from hot_reload_conformance.simulation.host import SimulatedHost
+
+ONE_GENERATION = "one-generation"
+ONCE = "once"
+NO_DUPLICATE = "no-duplicate"
+NO_LOSS = "no-loss"
+NO_GAP = "no-gap"
+SERIAL = "serial"
+LAST_SINK = "last-sink"
+NEXT_OPERATION = "next-operation"
+LEFT_RUNNING = "left-running"
+ONE_END = "one-end"
+
+ALL: tuple[str, ...] = (
+    ONE_GENERATION,
+    ONCE,
+    NO_DUPLICATE,
+    NO_LOSS,
+    NO_GAP,
+    SERIAL,
+    LAST_SINK,
+    NEXT_OPERATION,
+    LEFT_RUNNING,
+    ONE_END,
+)
+"""Every invariant by its name."""
+
+_OF_ONE_LIFE = ("setup", "start", "stop", "teardown")
+
+
+class Invariants:
+    """What holds of one simulated host."""
+
+    def __init__(self, host: SimulatedHost, happenings: Happenings, asked: frozenset[str]) -> None:
+        self._host = host
+        self._happenings = happenings
+        self._asked = asked
+        self._moments = 0
+        self._deliveries = 0
+        self._newest: dict[str, int] = {}
+        self._hooks: set[tuple[int, str]] = set()
+        self._delivered: set[tuple[str, str, int]] = set()
+
+    # After every step
+
+    def look(self) -> None:
+        """Look at what plugins reported since the last time.
+
+        Raises:
+            Broken: something that must always hold does not.
+        """
+        recording = self._host.recording
+        moments, deliveries = recording.moments, recording.deliveries
+        while self._moments < len(moments):
+            moment = moments[self._moments]
+            self._moments += 1
+            if moment.phase != "begin":
+                continue
+            if moment.what == "reply":
+                self._served(moment.plugin, moment.serial, moment.version, "answers a call")
+            elif moment.what in _OF_ONE_LIFE:
+                key = (moment.serial, moment.what)
+                self._expect(
+                    key not in self._hooks,
+                    ONCE,
+                    f"{moment.what} of {moment.version} runs a second time on one instance",
+                )
+                self._hooks.add(key)
+        while self._deliveries < len(deliveries):
+            each = deliveries[self._deliveries]
+            self._deliveries += 1
+            self._served(each.plugin, each.serial, each.version, "gets an event")
+            event = (each.plugin, each.producer, each.sequence)
+            self._expect(
+                event not in self._delivered,
+                NO_DUPLICATE,
+                f"event {each.sequence} of {each.producer} reaches {each.plugin} twice",
+            )
+            self._delivered.add(event)
+
+    def _served(self, plugin: str, serial: int, version: str, what: str) -> None:
+        newest = self._newest.get(plugin, 0)
+        self._expect(
+            serial >= newest,
+            ONE_GENERATION,
+            f"an old generation, {version}, {what} after a newer one of {plugin} has served",
+            expected=f"instance {newest} or a newer one",
+            seen=f"instance {serial}",
+        )
+        self._newest[plugin] = serial
+
+    # When all is over
+
+    async def finish(self) -> None:
+        """Look at the outcome.
+
+        Raises:
+            Broken: it makes no sense.
+        """
+        host = self._host
+        if self._happenings.closing:
+            return
+        await host.adapter.settle()
+        self._no_gap()
+        state = await self._serial()
+        await self._flow(state)
+        if NEXT_OPERATION in self._asked and state is not None:
+            await self._next_operation(state)
+        self.look()
+        self._left_running()
+        await self._one_end()
+
+    def _no_gap(self) -> None:
+        """Who is loaded throughout answers every call, once."""
+        happenings = self._happenings
+        moved = happenings.touched("unload", "disable", "enable")
+        for call in happenings.calls:
+            if call.replies is None:
+                continue
+            names = Counter(reply.partition(".")[0] for reply in call.replies)
+            for name, times in names.items():
+                self._expect(
+                    times == 1,
+                    ONE_GENERATION,
+                    f"{name} answers one call {times} times",
+                    expected="one reply",
+                    seen=list(call.replies),
+                )
+            for name in self._handlers_loaded_before(call.began) - moved:
+                self._expect(
+                    names[name] == 1,
+                    NO_GAP,
+                    f"{name} is loaded, and does not answer a call",
+                    expected=f"a reply of {name}",
+                    seen=list(call.replies),
+                )
+
+    def _handlers_loaded_before(self, moment: int) -> set[str]:
+        done = self._happenings.happened(excused=False)
+        return {
+            each.name for each in done if each.verb == "load" and each.ok and each.ended < moment
+        } - self._sinks()
+
+    def _sinks(self) -> set[str]:
+        return {each for each in self._happenings.touched("load") if each in SINKS}
+
+    async def _serial(self) -> State | None:
+        """The state that a serial order explains, and that is seen; None: not asked."""
+        if SERIAL not in self._asked:
+            return None
+        host = self._host
+        # A deadline that the oracle let run out early is nobody's fault.
+        late = any(each.kind == CLOCK for each in simulation().oracle.deviations)
+        happened = self._happenings.happened(excused=late)
+        stateful = frozenset(name for name in ("a", "s") if host.stateful(name))
+        possible = outcomes(
+            frozenset(), happened, stateful=stateful, ranks=self._happenings.ranks()
+        )
+        told = "; ".join(map(str, happened))
+        self._expect(
+            bool(possible), SERIAL, f"no order of the operations explains their results: {told}"
+        )
+        seen = await self._seen()
+        for state in sorted(possible, key=_words):
+            if self._looks(state) == seen:
+                return state
+        wanted = " or ".join(sorted({str(self._looks(state)) for state in possible}))
+        raise Broken(
+            SERIAL,
+            "no order of the operations explains what serves in the end",
+            expected=wanted,
+            seen=str(seen),
+        )
+
+    async def _seen(self) -> tuple[list[str], list[int], list[str]]:
+        host = self._host
+        replies = sorted(await host.adapter.call(Event("ask")))
+        counts: list[int] = []
+        if Claim.STATE in host.adapter.claims:
+            states = [ast.literal_eval(each) for each in await host.adapter.call(Event("get"))]
+            counts = sorted(each.get("count", 0) for each in states)
+        sinks: list[str] = []
+        if Claim.SINKS in host.adapter.claims:
+            event = await host.emit()
+            await host.adapter.settle()
+            sinks = sorted(
+                each.version
+                for each in host.recording.deliveries
+                if each.sequence == event.sequence
+            )
+        return replies, counts, sinks
+
+    def _looks(self, state: State) -> tuple[list[str], list[int], list[str]]:
+        """How a state looks from outside."""
+        enabled = {name: plugin for name, plugin in state if plugin.enabled}
+        handlers = {name: plugin for name, plugin in enabled.items() if name not in self._sinks()}
+        counted = Claim.STATE in self._host.adapter.claims
+        return (
+            sorted(plugin.version for plugin in handlers.values()),
+            sorted(plugin.count for plugin in handlers.values()) if counted else [],
+            sorted(p.version for name, p in enabled.items() if name not in handlers),
+        )
+
+    async def _flow(self, state: State | None) -> None:
+        happenings, host = self._happenings, self._host
+        sinks = self._sinks()
+        if not sinks:
+            return
+        loaded = {each.name for each in happenings.happened(excused=False) if each.ok}
+        steady = sinks & loaded - happenings.touched("unload", "disable", "enable")
+        lost = [
+            f"event {event.sequence} never reached {name}"
+            for event in happenings.accepted
+            for name in sorted(steady)
+            if (name, event.producer, event.sequence) not in self._now_delivered()
+            and self._loaded_when(name, event)
+        ]
+        dropped = await host.adapter.dropped() if lost else 0
+        self._expect(
+            len(lost) <= dropped,
+            NO_LOSS,
+            f"{len(lost)} accepted events are lost: {'; '.join(lost)}",
+            expected=f"delivered, or counted as dropped ({dropped} are)",
+            seen=f"{len(lost)} lost",
+        )
+        if state is not None:
+            enabled = sorted(n for n, plugin in state if plugin.enabled and n in sinks)
+            self._expect(
+                bool(enabled),
+                LAST_SINK,
+                "the last sink is gone: what is logged now reaches nobody",
+                expected=f"one of {', '.join(sorted(sinks))}",
+                seen="none",
+            )
+
+    def _now_delivered(self) -> set[tuple[str, str, int]]:
+        self.look()
+        return self._delivered
+
+    def _loaded_when(self, name: str, event: Event) -> bool:
+        return event.sequence > self._happenings.events_before.get(name, 0)
+
+    async def _next_operation(self, state: State) -> None:
+        """Where an operation failed or was cancelled, the plugin can be reloaded once more."""
+        host = self._host
+        names = sorted({name for name, _ in state} & self._happenings.mishaps())
+        before = dict(state)
+        for name in names:
+            reply = await host.reload(Op("reload", (name, "next")))
+            self._expect(
+                reply.ok,
+                NEXT_OPERATION,
+                f"the next reload of {name} fails: {reply.message}",
+                expected="a plain reload of a good plugin works",
+                seen=f"{before[name].version} cannot be reloaded any more",
+            )
+            before[name] = Plugin(
+                f"{name}.next",
+                before[name].enabled,
+                before[name].count if host.stateful(name) else 0,
+            )
+        if names:
+            seen, wanted = await self._seen(), self._looks(frozenset(before.items()))
+            self._expect(
+                seen == wanted,
+                NEXT_OPERATION,
+                "the next reload is said to have worked, and something else serves",
+                expected=str(wanted),
+                seen=str(seen),
+            )
+
+    def _left_running(self) -> None:
+        """Whatever was started and does not serve is stopped."""
+        host = self._host
+        if Claim.HOOKS not in host.adapter.claims:
+            return
+        begun: dict[str, dict[int, str]] = {}
+        for each in host.recording.moments:
+            if each.phase == "begin" and each.what == "start":
+                begun.setdefault(each.plugin, {})[each.serial] = each.version
+            elif each.phase == "begin" and each.what == "stop":
+                begun.get(each.plugin, {}).pop(each.serial, None)
+        for plugin, left in begun.items():
+            self._expect(
+                len(left) <= 1,
+                LEFT_RUNNING,
+                f"generations of {plugin} were started and never stopped",
+                expected="one, which serves",
+                seen=", ".join(f"{version}#{serial}" for serial, version in left.items()),
+            )
+
+    async def _one_end(self) -> None:
+        """Every attempt that the host told of began once and ended once."""
+        host = self._host
+        if ONE_END not in self._asked or Claim.EVENTS not in host.adapter.claims:
+            return
+        phases: dict[str, list[str]] = {}
+        for event in await host.adapter.events():
+            if event.phase != "progress":
+                phases.setdefault(event.attempt, []).append(event.phase)
+        for attempt, seen in phases.items():
+            self._expect(
+                seen == ["start", "end"],
+                ONE_END,
+                f"attempt {attempt} did not begin once and end once",
+                expected="start, end",
+                seen=", ".join(seen),
+            )
+
+    def _expect(
+        self, holds: bool, name: str, message: str, *, expected: object = "", seen: object = ""
+    ) -> None:
+        if not holds and name in self._asked:
+            raise Broken(name, message, expected=expected, seen=seen)
+
+
+def _words(state: State) -> str:
+    return str(sorted(state, key=lambda each: each[0]))

@@ -1,0 +1,56 @@
+"""The folder in which a simulated host finds its plugins: cheap, and of the same name each time.
+
+Hosts that keep compiled code by path and content find it again in the next run, which
+a folder of a new name would not allow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_numbers = itertools.count(1)
+_MEMORY = "/dev/shm"
+"""Files in memory, where the system has them: a disk's unlink can take a millisecond."""
+
+
+class Workdir:
+    """Makes its folder as it is entered, and removes it, with modules and paths of it, after."""
+
+    def __init__(self) -> None:
+        base = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else tempfile.gettempdir()
+        self._base = Path(base).resolve()
+        self._path = self._new_path()
+
+    def _new_path(self) -> Path:
+        return self._base / f"hot-reload-simulation-{os.getpid()}-{next(_numbers)}"
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[Path]:
+        """A fresh, empty folder; what the host put into the interpreter goes with it."""
+        while True:
+            try:
+                self._path.mkdir(mode=0o700)
+                break
+            except FileExistsError:  # another run of this factory has it, or a dead process
+                self._path = self._new_path()
+        modules = set(sys.modules)
+        paths, meta_path, handlers = list(sys.path), list(sys.meta_path), logging.root.handlers[:]
+        try:
+            yield self._path
+        finally:
+            inside = f"{self._path}/"
+            for name in [each for each in sys.modules if each not in modules]:
+                if str(getattr(sys.modules[name], "__file__", None) or "").startswith(inside):
+                    del sys.modules[name]
+            sys.path[:], sys.meta_path[:], logging.root.handlers[:] = paths, meta_path, handlers
+            for path in [each for each in sys.path_importer_cache if each.startswith(inside[:-1])]:
+                del sys.path_importer_cache[path]
+            shutil.rmtree(self._path, ignore_errors=True)

@@ -1,0 +1,268 @@
+"""The loop: plain asyncio under way 0, virtual time, and what it tells of those who get stuck."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from hot_reload_conformance.simulation.failure import (
+    CRASH,
+    DEADLOCK,
+    LEFTOVER,
+    LIVELOCK,
+    UNRETRIEVED,
+)
+from hot_reload_conformance.simulation.loop import SimulatedClock, simulation
+from hot_reload_conformance.simulation.oracle import Deviation
+from hot_reload_conformance.simulation.simulate import run
+from hot_reload_conformance.simulation.sources import RandomWalk, Replay
+
+Main = Callable[[], Coroutine[Any, Any, object]]
+
+
+def noting(log: list[str]) -> Main:
+    """Three tasks, a timer, a callback and a future, which note what they do."""
+
+    async def worker(name: str) -> None:
+        for turn in range(3):
+            log.append(f"{name}{turn}")
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(log.append, "callback 1")
+        loop.call_soon(log.append, "callback 2")
+        loop.call_later(0.01, log.append, "timer")
+        tasks = [asyncio.create_task(worker(name)) for name in "abc"]
+        future = loop.create_future()
+        loop.call_soon(future.set_result, None)
+        await future
+        log.append("future")
+        await asyncio.gather(*tasks)
+        await asyncio.sleep(0.02)
+        log.append("end")
+
+    return main
+
+
+def test_way_0_is_plain_asyncio() -> None:
+    plain: list[str] = []
+    asyncio.run(noting(plain)())
+    simulated: list[str] = []
+    assert run(noting(simulated)).failure is None
+    assert simulated == plain
+
+
+def test_no_time_passes_but_virtual_time_does() -> None:
+    times: list[float] = []
+
+    async def main() -> None:
+        clock = SimulatedClock(asyncio.get_running_loop())
+        await asyncio.sleep(1000)
+        times.append(clock.now())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(500):
+                await asyncio.Event().wait()
+        times.append(clock.now())
+
+    assert run(main).failure is None
+    assert times == [1000, 1500]
+
+
+def test_a_deviation_changes_which_task_goes_next() -> None:
+    plain: list[str] = []
+    run(noting(plain))
+    other: list[str] = []
+    trace = run(noting(other), Replay([Deviation(0, 1)])).trace
+    assert str(trace) == "0:1"
+    assert trace.deviations[0].kind == "schedule"
+    assert other != plain
+    assert sorted(other) == sorted(plain)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_callbacks_and_a_task_s_own_steps_keep_their_order(seed: int) -> None:
+    log: list[str] = []
+    assert run(noting(log), RandomWalk(seed)).failure is None
+    assert log.index("callback 1") < log.index("callback 2")
+    for name in "abc":
+        assert [each for each in log if each[0] == name and len(each) == 2] == [
+            f"{name}0",
+            f"{name}1",
+            f"{name}2",
+        ]
+
+
+def test_random_walks_differ() -> None:
+    seen = set()
+    for seed in range(30):
+        log: list[str] = []
+        run(noting(log), RandomWalk(seed))
+        seen.add(tuple(log))
+    assert len(seen) > 10
+
+
+def test_the_same_seed_is_the_same_run() -> None:
+    first, second = (run(noting([]), RandomWalk(7), record=True) for _ in range(2))
+    assert first.trace.log
+    assert first.same_as(second)
+
+
+def test_a_deadlock_names_who_waits_where() -> None:
+    async def left(first: asyncio.Lock, second: asyncio.Lock) -> None:
+        async with first:
+            await asyncio.sleep(0)
+            async with second:
+                pass
+
+    async def main() -> None:
+        one, two = asyncio.Lock(), asyncio.Lock()
+        await asyncio.gather(
+            asyncio.create_task(left(one, two), name="left"),
+            asyncio.create_task(left(two, one), name="right"),
+        )
+
+    failure = run(main).failure
+    assert failure is not None
+    assert failure.kind == DEADLOCK
+    assert "'left' in acquire" in failure.message
+    assert "'right' in acquire" in failure.message
+    assert "test_loop.py:" in failure.message
+
+
+def test_a_livelock_ends() -> None:
+    async def main() -> None:
+        while True:  # noqa: ASYNC110  # it is what a livelock is
+            await asyncio.sleep(0)
+
+    failure = run(main, max_steps=500).failure
+    assert failure is not None
+    assert failure.kind == LIVELOCK
+    assert "500 steps" in failure.message
+
+
+def test_waiting_for_ever_by_timers_ends_too() -> None:
+    async def main() -> None:
+        while True:  # noqa: ASYNC110  # as above, in virtual time
+            await asyncio.sleep(100)
+
+    failure = run(main).failure
+    assert failure is not None
+    assert failure.kind == LIVELOCK
+    assert "virtual time" in failure.message
+
+
+def test_leftover_tasks_are_told() -> None:
+    async def main() -> None:
+        main.task = asyncio.create_task(asyncio.Event().wait(), name="forgotten")  # type: ignore[attr-defined]
+
+    failure = run(main).failure
+    assert failure is not None
+    assert failure.kind == LEFTOVER
+    assert "forgotten" in failure.message
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_exceptions_nobody_retrieved_are_told(kept: bool) -> None:
+    async def fails() -> None:
+        raise LookupError("nobody asks")
+
+    tasks = []
+
+    async def main() -> None:
+        task = asyncio.create_task(fails(), name="lonely")
+        if kept:
+            tasks.append(task)
+        del task
+        await asyncio.sleep(1)
+
+    failure = run(main).failure
+    assert failure is not None
+    assert failure.kind == UNRETRIEVED
+    assert "nobody asks" in failure.message
+
+
+def test_an_exception_out_of_main_is_the_failure() -> None:
+    async def main() -> None:
+        raise LookupError("lost")
+
+    failure = run(main).failure
+    assert failure is not None
+    assert (failure.kind, failure.message) == (CRASH, "LookupError: lost")
+
+
+def test_exiting_from_a_task_is_a_failure_and_not_an_exit() -> None:
+    async def main() -> None:
+        raise SystemExit(3)
+
+    failure = run(main).failure
+    assert failure is not None
+    assert failure.kind == CRASH
+    assert "SystemExit" in failure.message
+
+
+def test_the_user_s_own_interrupt_gets_through() -> None:
+    async def main() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(main)
+
+
+def test_sets_of_tasks_have_one_order() -> None:
+    """asyncio.wait returns sets; by id() their order would be chance."""
+
+    async def nothing() -> None: ...
+
+    orders = []
+
+    async def main() -> None:
+        names = [f"t{number}" for number in range(20)]
+        done, _ = await asyncio.wait([asyncio.create_task(nothing(), name=n) for n in names])
+        orders.append([task.get_name() for task in done])
+
+    kept = []
+    for number in range(5):
+        kept.append([object() for _ in range(number * 37)])  # moves what comes after in memory
+        run(main)
+    assert orders[0] == [f"t{number}" for number in range(20)]
+    assert all(each == orders[0] for each in orders)
+
+
+def test_a_loop_that_runs_is_refused_in_words() -> None:
+    async def main() -> None: ...
+
+    async def outer() -> None:
+        run(main)
+
+    with pytest.raises(RuntimeError, match="brings its own"):
+        asyncio.run(outer())
+
+
+def test_there_is_no_simulation_outside_of_one() -> None:
+    async def outer() -> None:
+        simulation()
+
+    with pytest.raises(RuntimeError, match="no simulation runs here"):
+        asyncio.run(outer())
+
+
+def test_a_task_factory_of_the_subject_is_used() -> None:
+    made = []
+
+    class Own(asyncio.Task[Any]):
+        pass
+
+    def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Any:
+        made.append(coro)
+        return Own(coro, loop=loop, **options)
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(factory)
+        await asyncio.gather(*(asyncio.create_task(asyncio.sleep(0)) for _ in range(3)))
+
+    assert run(main, RandomWalk(1)).failure is None
+    assert len(made) == 3

@@ -1,0 +1,71 @@
+"""The serial explanation, against what anybody can work out by hand."""
+
+from __future__ import annotations
+
+from hot_reload_conformance.simulation.serial import Happened, Plugin, State, outcomes
+
+V1: State = frozenset({("a", Plugin("a.v1"))})
+SINKS: State = frozenset({("s", Plugin("s.v1")), ("t", Plugin("t.v1"))})
+
+
+def op(
+    verb: str,
+    name: str = "a",
+    ok: bool | None = True,
+    at: tuple[int, int] = (0, 9),
+    *versions: str,
+    excused: bool = False,
+) -> Happened:
+    return Happened(verb, name, ok, *at, versions=versions, excused=excused)
+
+
+def ends(start: State, *happened: Happened, ranks: dict[str, int] | None = None) -> set[str]:
+    states = outcomes(start, happened, stateful=frozenset({"a"}), ranks=ranks or {})
+    return {
+        " ".join(f"{p.version}{'' if p.enabled else '-'}/{p.count}" for _, p in sorted(s, key=str))
+        for s in states
+    }
+
+
+def test_overlapping_operations_may_come_in_any_order() -> None:
+    reload, unload = op("reload", "a", True, (0, 9), "a.v2"), op("unload")
+    assert ends(V1, reload, unload) == {""}
+    failed = op("reload", "a", False, (0, 9), "a.v2")
+    assert ends(V1, failed, unload) == {""}
+
+
+def test_a_failure_needs_a_reason() -> None:
+    assert ends(V1, op("reload", "a", False, (0, 9), "a.v2")) == set()
+    assert ends(V1, op("reload", "a", False, (0, 9), "a.v2", excused=True)) == {"a.v1/0"}
+    assert ends(V1, op("load", "a", False, (0, 9), "a.v1")) == {"a.v1/0"}
+
+
+def test_what_ended_before_comes_before() -> None:
+    first, second = op("unload", at=(0, 1)), op("reload", "a", True, (2, 3), "a.v2")
+    assert ends(V1, first, second) == set()
+    assert ends(V1, op("unload", at=(4, 5)), second) == {""}
+
+
+def test_the_last_written_wins() -> None:
+    two, three = (
+        op("reload", "a", True, (0, 9), "a.v2", "a.v3"),
+        op("reload", "a", True, (1, 9), "a.v3"),
+    )
+    assert ends(V1, two, three, ranks={"a.v1": 1, "a.v2": 2, "a.v3": 3}) == {"a.v3/0"}
+
+
+def test_a_cancelled_one_may_have_happened() -> None:
+    assert ends(V1, op("reload", "a", None, (0, 9), "a.v2")) == {"a.v1/0", "a.v2/0"}
+
+
+def test_the_count_survives_a_reload_and_not_an_unload() -> None:
+    assert ends(V1, op("add"), op("reload", "a", True, (0, 9), "a.v2")) == {"a.v2/1"}
+    assert ends(
+        V1, op("add", at=(0, 1)), op("unload", at=(2, 3)), op("load", "a", True, (4, 5), "a.v1")
+    ) == {"a.v1/0"}
+
+
+def test_the_last_sink_may_be_refused_and_no_other() -> None:
+    gone, kept = op("unload", "s"), op("unload", "t", False)
+    assert ends(SINKS, gone, kept) == {"t.v1/0"}
+    assert ends(SINKS, kept) == set()
