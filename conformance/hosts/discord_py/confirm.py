@@ -206,9 +206,24 @@ async def deleted_file(world, log):
     return seen == [("v1", 1)], f"reload said {said!r}; the second question is answered {seen}"
 
 
+async def cancelled(world, log):
+    """HR-RACE-01: a reload that is cancelled in the old cog_unload leaves nobody."""
+    world.write("v1")
+    await world.bot.load_extension("alpha")
+    world.write("v2")
+    reload = asyncio.create_task(world.bot.reload_extension("alpha"))
+    while "v1 cog_unload" not in log.said:  # noqa: ASYNC110  (the log is a list)
+        await asyncio.sleep(0)
+    reload.cancel()
+    await asyncio.wait({reload})
+    seen = await world.ask()
+    return reload.cancelled() and seen == [], f"{seen} answers until somebody reloads again"
+
+
 CASES = [
     *(stale_bytecode, old_object, setup_once, system_exit, gap, two_reloads),
     *(two_reloads_of_a_command, half_start, teardown_silent, call_in_flight, deleted_file),
+    cancelled,
 ]
 
 

@@ -151,7 +151,7 @@ def _measure(options: argparse.Namespace) -> int:
         raise HostFolderError(f"{folder.adapter} has no {HOST_NAME}: name the adapter so") from None
     except ImportProblem as problem:
         raise HostFolderError(str(problem)) from problem
-    report = run_contract(subject, root=folder.path)
+    report = run_contract(subject, checks=folder.only(), root=folder.path)
     write_record(document(report, folder, subject.claims), options.into)
     return AGREES
 

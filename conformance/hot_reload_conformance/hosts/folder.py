@@ -7,11 +7,13 @@
         requirements.txt    pinned; may be empty
         result.json         what the kit found, recorded
         comparison.toml     what others found, row by row (optional)
+        limits.toml         which checks are run, where all would take too long (optional)
         README.md
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +52,30 @@ class HostFolder:
     @property
     def comparison(self) -> Path:
         return self.path / "comparison.toml"
+
+    @property
+    def limits(self) -> Path:
+        return self.path / "limits.toml"
+
+    def only(self) -> tuple[str, ...]:
+        """The checks that are run, by id; none named: all of them.
+
+        Raises:
+            HostFolderError: ``limits.toml`` is wrong, or does not say why.
+        """
+        if not self.limits.is_file():
+            return ()
+        try:
+            table = tomllib.loads(self.limits.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise HostFolderError(f"{self.limits}: {error}") from error
+        checks, because = table.get("checks"), table.get("because")
+        if not (isinstance(checks, list) and checks and isinstance(because, str) and because):
+            raise HostFolderError(
+                f'{self.limits}: write because = "why not all" and checks = [ids of checks], '
+                'such as checks = ["takes-effect"]'
+            )
+        return tuple(map(str, checks))
 
     def pins(self) -> tuple[str, ...]:
         """The requirements, without comments.

@@ -22,6 +22,9 @@ SCHEMA = "hot-reload-host/1"
 """Its number changes when a reader of the old form would misread the new one."""
 _WORKDIR = re.compile(r"(/[^\s'\":,()]*)?/hot-reload-[A-Za-z0-9_]{8}\b")
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
+_INSTALLED = re.compile(r"(/[^\s'\":,()]*)?/(?=(site-packages|python3\.\d+)/)")
+_OF_A_PROCESS = re.compile(r"(?<=#)\d{6,}|(?<=\[)\d{2,}(?=\])|(?<=127\.0\.0\.1:)\d+")
+"""Serial numbers of a host's process, process ids, ports: others in every run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,12 @@ def _quiet(result: CheckResult) -> CheckResult:
             seen=_plain(each.seen),
             # One story for each check is enough to read; a hundred are not.
             story=tuple(
-                replace(step, text=_plain(step.text), seen=_plain(step.seen))
+                replace(
+                    step,
+                    text=_plain(step.text),
+                    expected=_plain(step.expected),
+                    seen=_plain(step.seen),
+                )
                 for step in (each.story if number == 0 else ())
             ),
             timeline=(),
@@ -78,7 +86,8 @@ def _quiet(result: CheckResult) -> CheckResult:
 
 
 def _plain(text: str) -> str:
-    return _ADDRESS.sub("0x…", _WORKDIR.sub("…", text))
+    text = _INSTALLED.sub("…/", _WORKDIR.sub("…", text))
+    return _OF_A_PROCESS.sub("…", _ADDRESS.sub("0x…", text))
 
 
 def write_record(recorded: Mapping[str, Any], path: Path) -> None:
@@ -157,6 +166,8 @@ def _difference(before: CheckResult | None, after: CheckResult | None) -> list[s
     either = after or before
     assert either is not None
     what = f"{either.code} {either.check}"
+    if (before is None or after is None) and either.verdict is Verdict.NOT_CLAIMED:
+        return []  # a check that came to the kit, or left it, and says nothing of the host
     if before is None or after is None:
         had, has = (each.verdict.value if each else "no such check" for each in (before, after))
         return [f"{what}: recorded {had}, now {has}"]
