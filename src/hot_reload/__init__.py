@@ -12,15 +12,16 @@ if TYPE_CHECKING:
     from hot_reload.config.problem import ConfigError as ConfigError
     from hot_reload.config.secret import Secret as Secret
     from hot_reload.manifest import Manifest as Manifest
-    from hot_reload.operate.acting import acting_as as acting_as
     from hot_reload.operate.audit import AuditLog as AuditLog
     from hot_reload.operate.diagnose import diagnose as diagnose
     from hot_reload.operate.health import Health as Health
     from hot_reload.operate.metrics import Metrics as Metrics
+    from hot_reload.operate.state_files import StateFiles as StateFiles
     from hot_reload.outcome import Outcome as Outcome
     from hot_reload.outcome import Role as Role
     from hot_reload.outcome import Stage as Stage
     from hot_reload.plugin import Plugin as Plugin
+    from hot_reload.runtime.acting import acting_as as acting_as
     from hot_reload.runtime.context import PluginContext as PluginContext
     from hot_reload.runtime.engine import Engine as Engine
     from hot_reload.settings import Settings as Settings
@@ -45,9 +46,10 @@ _HOMES = {
     "Secret": "hot_reload.config.secret",
     "Settings": "hot_reload.settings",
     "Stage": "hot_reload.outcome",
+    "StateFiles": "hot_reload.operate.state_files",
     "WatchSettings": "hot_reload.watch.settings",
     "Watcher": "hot_reload.watch.watcher",
-    "acting_as": "hot_reload.operate.acting",
+    "acting_as": "hot_reload.runtime.acting",
     "diagnose": "hot_reload.operate.diagnose",
 }
 
@@ -67,6 +69,7 @@ __all__ = [
     "Secret",
     "Settings",
     "Stage",
+    "StateFiles",
     "WatchSettings",
     "Watcher",
     "acting_as",

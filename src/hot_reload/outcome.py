@@ -87,6 +87,7 @@ class RefusalReason(enum.Enum):
     UNKNOWN_PLUGIN = "unknown plugin"
     ALREADY_LOADED = "already loaded"
     LAST_SINK = "last sink"
+    REDACTOR = "it redacts"
     HAS_DEPENDENTS = "other plugins depend on it"
     CLOSING = "the engine is closing"
     BARRED = "barred by the host"

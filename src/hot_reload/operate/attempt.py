@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 from hot_reload.errors import EngineMisuse
 from hot_reload.events import LifecycleEvent, OperationEnded, OperationStarted, StageEntered
-from hot_reload.operate.acting import Acting, acting
 from hot_reload.outcome import Deferred, Operation, Outcome, Refused, Running, Stage
+from hot_reload.runtime.acting import Acting, acting
 from hot_reload.runtime.engine import Engine
 
 WallClock: TypeAlias = Callable[[], datetime]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hot_reload.operate.acting import Acting
 from hot_reload.operate.attempt import EndedAttempt, followers, result_of
 from hot_reload.operate.plain import iso, plain, shown
 from hot_reload.outcome import Failure, Operation, Outcome, Refused, Running
+from hot_reload.runtime.acting import Acting
 
 SCHEMA = 1
 """Raised when a field goes or changes its meaning; new ones may come without."""

@@ -104,7 +104,7 @@ class DependencyGraph:
             new = set(self._needed_by[waiting.pop()]) - reached
             reached |= new
             waiting += new
-        return self.start_order(reached)
+        return self.start_order(reached) if len(reached) > 1 else tuple(reached)
 
     def with_edges(self, edges: Mapping[str, Iterable[Dependency]]) -> DependencyGraph:
         """A graph in which each key, new or known, needs exactly its dependencies.
@@ -159,7 +159,7 @@ class DependencyGraph:
 
     def _known(self, names: Iterable[str]) -> frozenset[str]:
         chosen = frozenset(names)
-        unknown = sorted(chosen - self.dependencies.keys())
+        unknown = sorted(name for name in chosen if name not in self.dependencies)
         if unknown:
             raise EngineMisuse(
                 f"not in the dependency graph: {', '.join(map(repr, unknown))}; "

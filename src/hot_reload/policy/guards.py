@@ -44,12 +44,22 @@ def may_reload(
 ) -> Refusal | None:
     """Ask before the reload, and again before the commit with the new version's roles.
 
-    A new version of the last sink that is no sink any more is refused.
+    A new version of the last sink that is no sink any more is refused, and so is one of a
+    redactor that redacts no more: events would pass as they are, and nobody would notice.
     """
     entry = registry.get(name)
     if entry is None:
         return _unknown(registry, name)
-    if new_roles is None or Role.SINK in new_roles:
+    if new_roles is None:
+        return None
+    new_roles = frozenset(new_roles)
+    if Role.REDACTOR in entry.roles and Role.REDACTOR not in new_roles:
+        return Refusal(
+            RefusalReason.REDACTOR,
+            f"the new version of {name!r} is no redactor, and the running one is: what it redacts "
+            "would pass as it is; unload it first if that is meant, or give it back redact(event)",
+        )
+    if Role.SINK in new_roles:
         return None
     return _last_sink(
         registry, (name,), f"the new version of {name!r} is no sink, and the running one is the"

@@ -56,25 +56,29 @@ class RateLimiter(Generic[K]):
         self.cooldown_seconds = checked_seconds("cooldown_seconds", cooldown_seconds)
         self._clock = ForwardClock("rate limiter")
         self._admissions: dict[K, deque[float]] = {}
-        self._pending: set[K] = set()
+        self._pending: dict[K, float] = {}
+        """Until when each has to wait: nothing is admitted of a key while it is pending."""
 
     @property
     def pending(self) -> frozenset[K]:
         """The keys that were told to wait and have not been admitted since."""
         return frozenset(self._pending)
 
-    def admit(self, key: K, now: float) -> Admission:
+    def admit(self, key: K, now: float, *, cooldown: bool = True) -> Admission:
         """Decide on a request for ``key`` at ``now``.
+
+        ``cooldown`` False: only the rate counts, as for a retry that has kept a pause of
+        its own. The admission counts like any other.
 
         Raises:
             EngineMisuse: ``now`` is before a moment that was given earlier.
         """
         self._clock.advance(now)
-        until = self._free_at(key)
+        until = self._free_at(key, self.cooldown_seconds if cooldown else 0.0)
         if until is not None and now < until:
-            self._pending.add(key)
+            self._pending[key] = until
             return Wait(until)
-        self._pending.discard(key)
+        self._pending.pop(key, None)
         self._admissions.setdefault(key, deque(maxlen=self.limit)).append(now)
         return Admitted()
 
@@ -85,31 +89,26 @@ class RateLimiter(Generic[K]):
             EngineMisuse: ``now`` is before a moment that was given earlier.
         """
         self._clock.advance(now)
-        return frozenset(key for key in self._pending if self._ready_at(key) <= now)
+        return frozenset(key for key, until in self._pending.items() if until <= now)
 
     def next_ready(self) -> float | None:
         """The earliest moment at which ``ready`` names a key; None: nothing is pending."""
-        return min(map(self._ready_at, self._pending), default=None)
+        return min(self._pending.values(), default=None)
 
     def withdraw(self, key: K) -> None:
         """Drop the request of ``key``, not its past: there is nothing left to do for it."""
-        self._pending.discard(key)
+        self._pending.pop(key, None)
 
     def forget(self, key: K) -> None:
         """Drop the request and the past of ``key``: it may be admitted at once again."""
-        self._pending.discard(key)
+        self._pending.pop(key, None)
         self._admissions.pop(key, None)
 
-    def _free_at(self, key: K) -> float | None:
+    def _free_at(self, key: K, cooldown_seconds: float) -> float | None:
         """From when on a request is admitted; None: there was no admission yet."""
         past = self._admissions.get(key)
         if not past:
             return None
-        cooled = past[-1] + self.cooldown_seconds
+        cooled = past[-1] + cooldown_seconds
         # Fewer than the limit in all: only the pause counts.
         return cooled if len(past) < self.limit else max(cooled, past[0] + self.window_seconds)
-
-    def _ready_at(self, key: K) -> float:
-        until = self._free_at(key)
-        assert until is not None, "a key is pending only after an admission"
-        return until

@@ -43,13 +43,13 @@ def failure_of(stage: Stage, fault: PluginFault) -> Failure:
     """``fault`` as the plain record that an outcome holds."""
     return Failure(
         stage=stage,
-        cause=_shown(str(fault), CAUSE_LIMIT),
-        file=None if fault.file is None else _shown(fault.file, PATH_LIMIT),
+        cause=shown(str(fault), CAUSE_LIMIT),
+        file=None if fault.file is None else shown(fault.file, PATH_LIMIT),
         line=fault.line,
         traceback="\n".join(
-            _shown(line, TRACEBACK_LIMIT) for line in fault.traceback_text.split("\n")
+            shown(line, TRACEBACK_LIMIT) for line in fault.traceback_text.split("\n")
         ),
-        hint=None if fault.hint is None else _shown(fault.hint, CAUSE_LIMIT),
+        hint=None if fault.hint is None else shown(fault.hint, CAUSE_LIMIT),
     )
 
 
@@ -59,10 +59,11 @@ def cause_of(error: BaseException) -> str:
         text = str(error)
     except BaseException as broken:  # a plugin's __str__ may raise anything
         text = f"(its text cannot be shown: __str__ raised {type(broken).__name__})"
-    return _shown(f"{type(error).__name__}: {text}" if text else type(error).__name__, CAUSE_LIMIT)
+    return shown(f"{type(error).__name__}: {text}" if text else type(error).__name__, CAUSE_LIMIT)
 
 
-def _shown(text: str, limit: int) -> str:
+def shown(text: str, limit: int) -> str:
+    """``text`` on one line, cut at ``limit``, with control characters shown."""
     # Escape sequences in a message would act on the terminal that shows the log.
     text = "".join(each if each.isprintable() else _escaped(each) for each in text[: limit + 1])
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

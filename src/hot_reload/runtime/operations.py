@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import itertools
 import logging
 from collections import deque
@@ -29,6 +28,7 @@ from hot_reload.outcome import Deferred, Operation, Outcome, RefusalReason, Refu
 from hot_reload.policy.guards import Refusal
 from hot_reload.ports import Clock
 from hot_reload.runtime import calls
+from hot_reload.runtime.acting import fresh_context
 from hot_reload.runtime.fault import cause_of
 from hot_reload.runtime.machinery import Machinery
 from hot_reload.runtime.report import outcome_of, unchanged
@@ -195,7 +195,8 @@ class Operations:
             followed.update(cascade)
             outcomes[id(slot)] = outcome_of(operation, part, done.failure, spent, cascade.values())
         for name, outcome in followed.items():
-            self._roster.remember(parts[name].slot, outcome)
+            # Its own file was not read: an error in it is still one.
+            self._roster.remember(parts[name].slot, outcome, clears=False)
         for slot in slots:
             self._remember(slot, outcomes[id(slot)])
         return outcomes
@@ -299,7 +300,7 @@ class Operations:
             follower = asyncio.get_running_loop().create_task(
                 self._later(operation, names, serial),
                 name=f"deferred {operation.value} of {', '.join(map(repr, names))}",
-                context=contextvars.Context(),
+                context=fresh_context(),
             )
             self._deferred[key] = follower
             self._followers.add(follower)
@@ -355,7 +356,8 @@ class Operations:
         self.history.append(outcome)
         self._roster.remember(slot, outcome)
         level = logging.INFO if outcome.success else logging.ERROR
-        _log.log(level, "%s", outcome.describe())
+        if _log.isEnabledFor(level):
+            _log.log(level, "%s", outcome.describe())
         for warning in outcome.warnings:
             _log.warning("%s of %r: %s", outcome.operation.value, outcome.plugin, warning)
 
@@ -386,26 +388,32 @@ class Turns:
         """Wait for one's turn on all of ``names``, which may change as long as one waits."""
         while True:
             wanted = sorted(set(names()))
-            async with contextlib.AsyncExitStack() as stack:
+            held: list[str] = []
+            try:
                 for name in wanted:  # in one order for all, so that nobody waits in a circle
-                    await stack.enter_async_context(self._one(name))
+                    await self._acquire(name)
+                    held.append(name)
                 if set(names()) <= set(wanted):
                     yield
                     return
+            finally:
+                for name in reversed(held):
+                    self._locks[name][0].release()
+                    self._leave(name)
 
-    @contextlib.asynccontextmanager
-    async def _one(self, name: str) -> AsyncIterator[None]:
-        lock, users = self._locks.get(name, (asyncio.Lock(), 0))
+    async def _acquire(self, name: str) -> None:
+        lock, users = self._locks.get(name) or (asyncio.Lock(), 0)
         self._locks[name] = lock, users + 1
         try:
-            async with lock:
-                yield
-        finally:
-            users = self._locks[name][1] - 1
-            if users:
-                self._locks[name] = lock, users
-            else:
-                del self._locks[name]
+            await lock.acquire()
+        except BaseException:
+            self._leave(name)
+            raise
+
+    def _leave(self, name: str) -> None:
+        lock, users = self._locks.pop(name)
+        if users > 1:
+            self._locks[name] = lock, users - 1
 
 
 def _deferred(operation: Operation, name: str, explanation: str) -> Deferred:

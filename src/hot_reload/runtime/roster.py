@@ -156,8 +156,8 @@ class Roster:
         """The plugins that run and whose module is imported as ``top``."""
         return frozenset(self._by_top.get(top, ()))
 
-    def remember(self, slot: Slot, outcome: Outcome) -> None:
-        """Keep ``outcome`` as the last of ``slot``; a success clears its error."""
+    def remember(self, slot: Slot, outcome: Outcome, *, clears: bool = True) -> None:
+        """Keep ``outcome`` as the last of ``slot``; a success ``clears`` its error."""
         name = slot.name
         known = self.slots.get(name) or self.lazy.get(name)
         if known is None:
@@ -167,7 +167,8 @@ class Roster:
             return  # gone, never loaded, or the namesake of one that is
         self._last[name] = outcome
         if outcome.success:
-            self._errors.pop(name, None)
+            if clears:
+                self._errors.pop(name, None)
         else:
             self._errors[name] = outcome.describe()
 

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import watchfiles
@@ -45,6 +45,7 @@ class WatchfilesHints:
         self._arrived = asyncio.Event()
         self._hinted: set[Path] = set()
         self._error: OSError | None = None
+        self._stands = False
         self._thread = threading.Thread(target=self._watch, name="hot-reload hints", daemon=True)
         self._thread.start()
 
@@ -72,22 +73,11 @@ class WatchfilesHints:
     def _watch(self) -> None:
         others = _system_threads()
         mine: frozenset[str] = frozenset()
-        stands = False
         try:
-            for changes in watchfiles.watch(
-                *self._roots,
-                watch_filter=None,
-                debounce=LONGEST_BATCH_MS,
-                step=self._step_ms,
-                stop_event=self._stop,
-                rust_timeout=IDLE_MS,
-                yield_on_timeout=True,
-                raise_interrupt=False,
-                ignore_permission_denied=True,
-            ):
-                if changes or not stands:
+            for changes in self._changes():
+                if changes or not self._stands:
                     mine = mine or _system_threads() - others
-                    stands = True
+                    self._stands = True
                     self._tell(lambda paths={path for _, path in changes}: self._hint(paths))  # type: ignore[misc]  # mypy infers no default of a lambda
             self._fail("the watch ended")
         except BaseException as error:  # limits and undecodable names raise kinds of their own
@@ -98,6 +88,32 @@ class WatchfilesHints:
             while mine & _system_threads() and time.monotonic() < deadline:
                 time.sleep(0.001)
             self._tell(self._ended.set)
+
+    def _changes(self) -> Iterator[set[tuple[watchfiles.Change, str]]]:
+        try:
+            yield from self._system(ignore_permission_denied=False)
+        except PermissionError:
+            # Only where there is need: when it is to ignore this, watchfiles (1.3.0) keeps
+            # silent about the watch limit as well, and nothing is watched.
+            self._stands = False  # when it stands again, that is told: what was missed is swept
+            yield from self._system(ignore_permission_denied=True)
+
+    def _system(
+        self, *, ignore_permission_denied: bool
+    ) -> Iterator[set[tuple[watchfiles.Change, str]]]:
+        return iter(
+            watchfiles.watch(
+                *self._roots,
+                watch_filter=None,
+                debounce=LONGEST_BATCH_MS,
+                step=self._step_ms,
+                stop_event=self._stop,
+                rust_timeout=IDLE_MS,
+                yield_on_timeout=True,
+                raise_interrupt=False,
+                ignore_permission_denied=ignore_permission_denied,
+            )
+        )
 
     def _hint(self, paths: Iterable[str]) -> None:
         if len(self._hinted) <= PATHS_KEPT:

@@ -27,7 +27,8 @@ _log = logging.getLogger("hot_reload.watch")
 class Listener:
     """Listens to one change source after the other. Used on the loop's thread.
 
-    ``directories`` says what is to be watched now; ``on_hint`` is called for every hint.
+    ``directories`` says what is to be watched now; ``on_hint`` is called for every hint,
+    ``on_paths`` before it with the paths of the hint (empty: anything may have changed).
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Listener:
         *,
         directories: Callable[[], Directories],
         on_hint: Callable[[], None],
+        on_paths: Callable[[frozenset[Path]], None] | None = None,
     ) -> None:
         self._make_source = make_source
         self._clock = clock
         self._directories = directories
         self._on_hint = on_hint
+        self._on_paths = on_paths
         self._armed: Directories = {}
         self._listening: asyncio.Task[str] | None = None
         self._pause_over: asyncio.Event | None = None
@@ -100,8 +103,10 @@ class Listener:
                 raise OSError("none of the directories to be watched is there")
             source = self._make_source(tuple(sorted(self._armed)))
             while True:
-                await source.next_hint()
+                paths = await source.next_hint()
                 self.degraded = None
+                if self._on_paths is not None:
+                    self._on_paths(paths)
                 self._on_hint()
         except Exception as error:
             return str(error) or type(error).__name__

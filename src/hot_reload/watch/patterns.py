@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -48,20 +49,49 @@ class Patterns:
 
     def plugins_in(self, root: Path) -> frozenset[Path]:
         """The module files and packages directly in ``root``; empty where it is not there."""
-        try:
-            entries = sorted(root.iterdir())
-        except OSError:
-            return frozenset()
-        return frozenset(each for each in entries if self._is_plugin(each))
+        return self.contents_of(root).plugins
 
-    def _is_plugin(self, path: Path) -> bool:
+    def contents_of(self, root: Path) -> Contents:
+        """What ``root`` holds; empty where it is not there."""
+        plugins: set[Path] = set()
+        folders: set[Path] = set()
+        links: set[Path] = set()
         try:
-            if path.is_dir():
-                return self.admits_package(path.name) and (path / "__init__.py").is_file()
-            # Not is_file(): a dangling link or a FIFO of a plugin's name is an error to tell.
-            return self.admits_module(path.name)
+            with os.scandir(root) as entries:
+                for entry in entries:
+                    if self._may_be_package(entry):
+                        here = (root / entry.name / "__init__.py").is_file()
+                        (plugins if here else folders).add(root / entry.name)
+                    # Whatever it is: a dangling link or a FIFO of a plugin's name is an error
+                    # to tell.
+                    elif not _is_folder(entry) and self.admits_module(entry.name):
+                        plugins.add(root / entry.name)
+                    if entry.is_symlink():
+                        links.add(root / entry.name)
         except OSError:
-            return False
+            return Contents()
+        return Contents(frozenset(plugins), frozenset(folders), frozenset(links & plugins))
+
+    def _may_be_package(self, entry: os.DirEntry[str]) -> bool:
+        return self.admits_package(entry.name) and _is_folder(entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a root holds directly."""
+
+    plugins: frozenset[Path] = frozenset()
+    folders: frozenset[Path] = frozenset()
+    """Directories that are plugins as soon as they have an ``__init__.py``."""
+    links: frozenset[Path] = frozenset()
+    """The plugins that are links: no event tells of an edit of what they lead to."""
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _any(name: str, patterns: Iterable[str]) -> bool:

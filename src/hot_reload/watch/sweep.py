@@ -1,16 +1,18 @@
 """The sweep: what is on disk now, by content. It is the truth that events only hint at.
 
 Files are read again where the status of one of them differs, mtime, ctime, size and
-inode together (differ: an older mtime is an edit too), or where they are due to be:
-a write through a memory map, say, shows in no status before it is flushed.
+inode together (differ: an older mtime is an edit too). On local file systems every
+write moves the ctime, so an edit of the same size and mtime shows as well. What shows
+in no status, such as a write through a memory map before it is flushed, is found by
+``again``, which the survey calls for a part of the plugins at every sweep.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import itertools
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,8 @@ ERROR = "error: "
 INPUT_LIMIT_BYTES = 16 * 1024 * 1024
 """A larger input is compared by its status alone: hashing it would hold up the event loop."""
 
-_Status: TypeAlias = tuple[tuple[str, int, int, int, int], ...]
+_Entry: TypeAlias = tuple[str, int, int, int, int]
+_Status: TypeAlias = tuple[_Entry, ...]
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -54,22 +57,17 @@ class Sweep:
         self.read = 0
         """How many plugins and inputs were read, for tests and benchmarks."""
 
-    def look(self, plugins: Mapping[Path, Sequence[str]], *, reread: int = 0) -> dict[Path, Look]:
-        """Look at each of ``plugins``, given with its declared inputs; others are forgotten.
+    def look(self, plugins: Mapping[Path, Sequence[str]]) -> dict[Path, Look]:
+        """Look at each of ``plugins``, given with its declared inputs."""
+        return {path: self._look(path, inputs) for path, inputs in plugins.items()}
 
-        ``reread``: so many of those that were read longest ago are read whatever their
-        status says.
-        """
-        for key in list(itertools.islice(self._known, reread)):
-            del self._known[key]
-        before = set(self._known)
-        found = {path: self._look(path, inputs) for path, inputs in plugins.items()}
+    def keep(self, plugins: Mapping[Path, Sequence[str]]) -> None:
+        """Forget all but ``plugins`` and their inputs."""
         wanted = {("source", path) for path in plugins} | {
             ("input", _home(path) / each) for path, inputs in plugins.items() for each in inputs
         }
-        for gone in before - wanted:
+        for gone in self._known.keys() - wanted:
             del self._known[gone]
-        return found
 
     def again(self, plugin: Path, inputs: Sequence[str] = ()) -> Look:
         """Look at ``plugin`` by reading it now, whatever its status says."""
@@ -93,7 +91,6 @@ class Sweep:
             return known[1]
         self.read += 1
         content = self._content(kind, path, status)
-        self._known.pop((kind, path), None)  # to the end: the first ones were read longest ago
         self._known[kind, path] = status, content
         return content
 
@@ -121,27 +118,52 @@ def _home(plugin: Path) -> Path:
 
 def _status(path: Path) -> _Status:
     """The status of every file that belongs to ``path``; empty: it is not there."""
-    if not os.path.isdir(path):
-        entry = _entry("", path)
-        return (entry,) if entry else ()
-    entries = []
-    for folder, folders, files in os.walk(path):
-        folders[:] = [each for each in folders if each != "__pycache__" and each[0] != "."]
-        for name in files:
-            if name.endswith(".py"):
-                file = os.path.join(folder, name)
-                entries.append(_entry(os.path.relpath(file, path), Path(file)))
+    # One call in the usual case: this is what a sweep does for every plugin.
+    found = _stat(os.fspath(path))
+    if isinstance(found, int):
+        return () if found in _GONE else (("", -found, 0, 0, 0),)
+    if not stat.S_ISDIR(found.st_mode):
+        return (_entry("", found),)
+    entries: list[_Entry] = []
+    _collect(os.fspath(path), "", entries)
+    entries.sort()
     # An empty directory is there all the same: it is no package any more, which is an error.
-    return tuple(sorted(each for each in entries if each)) or (("", 0, 0, 0, 0),)
+    return tuple(entries) or (("", 0, 0, 0, 0),)
 
 
-def _entry(name: str, path: Path) -> tuple[str, int, int, int, int] | None:
+def _collect(folder: str, prefix: str, into: list[_Entry]) -> None:
     try:
-        try:
-            found = path.stat()
-        except OSError:
-            found = path.lstat()  # a link that dangles, or goes in a circle, is something too
+        with os.scandir(folder) as entries:
+            for each in entries:
+                name = each.name
+                # Not into links to directories: they may lead round in a circle.
+                if each.is_dir(follow_symlinks=False):
+                    if name != "__pycache__" and name[0] != ".":
+                        _collect(each.path, f"{prefix}{name}/", into)
+                elif name.endswith(".py"):
+                    found = _stat(each.path)
+                    if isinstance(found, int):
+                        if found not in _GONE:
+                            into.append((prefix + name, -found, 0, 0, 0))
+                    elif not stat.S_ISDIR(found.st_mode):
+                        into.append(_entry(prefix + name, found))
     except OSError as error:
+        if error.errno not in _GONE:
+            into.append((prefix, -(error.errno or 1), 0, 0, 0))
+
+
+def _stat(path: str) -> os.stat_result | int:
+    """The status, or the number of the error."""
+    try:
+        return os.stat(path)
+    except OSError as error:
+        number = error.errno or 1
+    try:
+        return os.lstat(path)  # a link that dangles, or goes in a circle, is something too
+    except OSError:
         # Not to be seen is not gone: a directory whose permission was taken still has its files.
-        return None if error.errno in _GONE else (name, -(error.errno or 1), 0, 0, 0)
+        return number
+
+
+def _entry(name: str, found: os.stat_result) -> _Entry:
     return name, found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

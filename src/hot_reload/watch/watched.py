@@ -7,6 +7,20 @@ from typing import TypeAlias
 
 from hot_reload.watch.sweep import MISSING, Look
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextTry:
+    """An edit that failed at what may pass, and will be tried again. Plain data."""
+
+    file: str
+    tried: int
+    """How often it was tried so far …"""
+    tries: int
+    """… of how many times at most."""
+    next_seconds: float
+    """In how many seconds it is tried again; 0 or more."""
+
+
 Others: TypeAlias = frozenset[tuple[str, int]]
 """The plugins that run, each with the number of its generation."""
 
@@ -22,12 +36,19 @@ class WatchHealth:
     restarts: int
     """How often the system's watch had to be set up again, or could not be."""
     waiting: tuple[str, ...]
-    """The files whose edits are being applied, or wait: for quiet, a grace period, a limit."""
+    """The files whose edits are being applied, or wait: for quiet, a grace period, a limit,
+    the next try."""
     errors: tuple[str, ...]
     """What the watch itself failed at, by plugin, until it succeeds there; not what reloads
     fail at, which the engine's ``status`` has."""
     missing_roots: tuple[str, ...]
     """The watched directories that are not there; their plugins count as they last were."""
+    retries: tuple[NextTry, ...] = ()
+    """Those of ``waiting`` that failed and will be tried again."""
+    sweep_seconds: float = 0.0
+    """How long an edit can stay unseen now that no event tells of …"""
+    content_seconds: float = 0.0
+    """… and one that does not even show in a file's status, as through a memory map."""
 
 
 @dataclass(slots=True)
@@ -45,10 +66,12 @@ class Watched:
     gone_since: float | None = None
     glances: int = 0
     """How often a settled change was looked at again because it had moved just before."""
-    tries: int = 0
-    """How often applying ``seen`` raised."""
+    unread: int = 0
+    """How often the engine could not read ``seen``: it had changed in between."""
     refused_beside: Others | None = None
     """The other plugins beside which it was refused: when they change, it is asked again."""
+    failed_beside: int | None = None
+    """The generation that ran on when ``applied`` failed; None: it did not."""
     busy: bool = False
     error: str | None = None
 
@@ -60,5 +83,5 @@ class Watched:
             self.gone_since = now
         if look == self.seen:
             return False
-        self.seen, self.changed_at, self.tries = look, now, 0
+        self.seen, self.changed_at, self.unread = look, now, 0
         return True

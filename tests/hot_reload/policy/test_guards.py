@@ -143,6 +143,17 @@ def test_a_new_version_of_the_last_sink_must_be_a_sink() -> None:
     assert may_reload(registry_of(service("a")), "a", new_roles=()) is None
 
 
+def test_f30_a_redactor_is_not_reloaded_into_one_that_redacts_no_more() -> None:
+    registry = registry_of(Entry(name="mask", roles=(Role.REDACTOR, Role.ENRICHER)))
+    assert may_reload(registry, "mask", new_roles=(Role.REDACTOR,)) is None
+    assert may_reload(registry, "mask") is None
+    explanation = refused(
+        may_reload(registry, "mask", new_roles=(Role.ENRICHER,)), RefusalReason.REDACTOR
+    )
+    assert "unload it first if that is meant" in explanation
+    assert may_unload(registry, "mask") is None
+
+
 entries = st.builds(
     Entry,
     name=st.sampled_from("abcde"),

@@ -160,3 +160,15 @@ def test_a_withdrawn_request_is_not_served_and_frees_nothing() -> None:
     assert limiter.ready(10.0) == frozenset()
     assert limiter.admit("a", 10.0) == Admitted()
     assert limiter.admit("a", 11.0) == Wait(15.0), "its past counts on"
+
+
+def test_f17_a_request_may_pass_over_the_cooldown_but_not_over_the_rate() -> None:
+    limiter: RateLimiter[str] = RateLimiter(limit=2, window_seconds=60, cooldown_seconds=5)
+    assert limiter.admit("a", 0.0) == Admitted()
+    assert limiter.admit("a", 1.0) == Wait(5.0)
+    assert limiter.admit("a", 1.0, cooldown=False) == Admitted()
+    assert limiter.pending == frozenset()
+    assert limiter.admit("a", 3.0, cooldown=False) == Wait(60.0)
+    assert limiter.next_ready() == 60.0
+    assert limiter.ready(60.0) == {"a"}
+    assert limiter.admit("a", 60.0, cooldown=False) == Admitted()

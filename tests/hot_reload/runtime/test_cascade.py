@@ -641,3 +641,15 @@ async def test_f19_a_hook_is_not_begun_when_the_time_of_the_reload_is_over(bench
         assert isinstance(outcome, RolledBack)
         assert "the whole reload was still under way after 15 s" in outcome.failure.cause
         assert bench.hooks("counter", 2) == ("construct", "stop")
+
+
+async def test_a_follower_s_own_broken_file_is_not_forgotten(bench: Bench) -> None:
+    write(bench, "base")
+    write(bench, "user", needs=["base"])
+    async with Engine() as engine:
+        await load_all(bench, engine, ["base", "user"])
+        bench.plugins.write("user", "def broken(:\n")
+        await engine.reload("user")
+        write(bench, "base", "2.0")
+        assert isinstance(await engine.reload("base"), Swapped)
+        assert "SyntaxError" in (engine.status("user").error or "")

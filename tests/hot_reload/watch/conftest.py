@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from hot_reload.source.snapshot import DiskFiles
 from hot_reload.watch.settings import WatchSettings
 from hot_reload.watch.watcher import Watcher
 from hot_reload_fixtures import ManualClock, PluginDirectory, SaveStyle, ScriptedHints
+
+QUIET = WatchSettings().quiet_seconds
 
 
 def plugin(name: str, answer: Any, *, version: str = "1.0", extra: str = "") -> str:
@@ -149,3 +152,21 @@ def open_scene() -> Callable[..., contextlib.AbstractAsyncContextManager[Scene]]
 @pytest.fixture
 def hooked_files() -> HookedFiles:
     return HookedFiles()
+
+
+async def hold_reload(
+    scene: Scene, *, hook: str = "start", then: str = "pass", extra: str = ""
+) -> Callable[[], Awaitable[None] | None]:
+    """Let a reload of ``counter`` to 2 begin and wait in a hook; gives what lets it go on."""
+    gate = asyncio.Event()
+    scene.engine.gate = gate  # type: ignore[attr-defined]
+    init = (
+        "    def __init__(self, context):\n        self.app = context.engine\n"
+        f"    async def {hook}(self):\n"
+        f"        await self.app.gate.wait()\n        {then}\n"
+    )
+    scene.plugins.write("counter", scene.source("counter", 2, extra=init + extra))
+    scene.hints.tell()
+    await scene.run(QUIET)
+    assert scene.kinds == [], "the reload should be held"
+    return gate.set

@@ -27,8 +27,8 @@ def sweep() -> Sweep:
     return Sweep(DiskFiles())
 
 
-def source(sweep: Sweep, path: Path, *, reread: int = 0) -> str:
-    return sweep.look({path: ()}, reread=reread)[path].source
+def source(sweep: Sweep, path: Path) -> str:
+    return sweep.look({path: ()})[path].source
 
 
 def test_the_fingerprint_is_the_hash_that_the_engine_runs(
@@ -109,29 +109,9 @@ def test_f20_what_no_status_shows_is_found_by_reading_again(
         assert (after.st_mtime_ns, after.st_ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns)
         assert source(sweep, path) == before, "the premise of this test: a status shows nothing"
         assert sweep.again(path).source != before
-        mapped[8:9] = b"3"
         again = sweep.again(path).source
-        mapped[8:9] = b"4"
-        assert source(sweep, path, reread=1) not in (before, again)
-
-
-def test_f20_rereading_goes_round(plugins: PluginDirectory) -> None:
-    order: list[str] = []
-
-    class Files(DiskFiles):
-        def read(self, path: Path, *, limit_bytes: int) -> bytes:
-            order.append(path.stem)
-            return super().read(path, limit_bytes=limit_bytes)
-
-    sweep = Sweep(Files())
-    paths: dict[Path, tuple[str, ...]] = {plugins.write(name, ONE): () for name in "abc"}
-    sweep.look(paths)
-    order.clear()
-    for _ in range(4):
-        sweep.look(paths, reread=2)
-    assert len(order) == 8
-    for start in range(0, 6, 2):
-        assert set(order[start : start + 4]) == {"a", "b", "c"}, order
+        mapped[8:9] = b"3"
+        assert sweep.again(path).source not in (before, again)
 
 
 def test_f20_hard_links_and_link_targets_are_seen(sweep: Sweep, plugins: PluginDirectory) -> None:
@@ -216,11 +196,14 @@ def test_hr_watch_14_a_large_input_is_compared_by_its_status(
     assert "status" in before[1]
 
 
-def test_what_is_no_longer_asked_for_is_forgotten(sweep: Sweep, plugins: PluginDirectory) -> None:
+def test_what_is_not_kept_is_forgotten(sweep: Sweep, plugins: PluginDirectory) -> None:
     path = plugins.write("counter", ONE)
     sweep.look({path: ("a.txt",)})
-    sweep.look({})
+    sweep.keep({path: ("a.txt",)})
     read = sweep.read
+    sweep.look({path: ("a.txt",)})
+    assert sweep.read == read
+    sweep.keep({})
     sweep.look({path: ("a.txt",)})
     assert sweep.read == read + 2
 

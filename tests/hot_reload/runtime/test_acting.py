@@ -8,7 +8,7 @@ import pytest
 
 from hot_reload import acting_as
 from hot_reload.errors import EngineMisuse
-from hot_reload.operate.acting import Acting, acting
+from hot_reload.runtime.acting import Acting, acting
 
 
 def test_f60_blocks_nest_and_end() -> None:

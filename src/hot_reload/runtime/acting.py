@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 from hot_reload.errors import EngineMisuse
-from hot_reload.operate.plain import shown
+from hot_reload.runtime.fault import shown
 
 TEXT_LIMIT = 500
 
@@ -44,7 +45,7 @@ def acting_as(actor: str, *, reason: str = "") -> Iterator[Acting]:
     if not isinstance(reason, str):
         raise EngineMisuse(f"reason is {reason!r}; give a string")
     # shown() makes a new, plain string: one of a plugin's own type would keep its class alive.
-    acting = Acting(shown(actor[:TEXT_LIMIT]), shown(reason[:TEXT_LIMIT]))
+    acting = Acting(shown(actor, TEXT_LIMIT), shown(reason, TEXT_LIMIT))
     token = _acting.set(acting)
     try:
         yield acting
@@ -55,3 +56,13 @@ def acting_as(actor: str, *, reason: str = "") -> Iterator[Acting]:
 def acting() -> Acting | None:
     """Who acts here; None: nobody said."""
     return _acting.get()
+
+
+def fresh_context() -> contextvars.Context:
+    """A context in which nothing is known but who acts here.
+
+    A copy of the whole would keep alive what plugins have put into theirs.
+    """
+    context = contextvars.Context()
+    context.run(_acting.set, acting())
+    return context
