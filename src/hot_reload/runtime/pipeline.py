@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from hot_reload.outcome import Role
 from hot_reload.runtime.dispatch import Counts, Deliver, Dispatch, Gate, Mailbox, View
 from hot_reload.runtime.generation import TRANSFORMS, Generation
+from hot_reload.runtime.immediate import immediate
 from hot_reload.settings import Settings
 
 
@@ -161,7 +162,7 @@ class Pipeline:
     def _publish(self) -> None:
         members = self._members.items()
         steps = [
-            (role, name, generation.method(role))
+            (role, name, immediate(generation.method(role)))
             for role in TRANSFORMS
             for name, generation in members
             if role in generation.roles

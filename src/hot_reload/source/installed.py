@@ -41,7 +41,8 @@ class InstalledPlugin:
 
 def installed_plugins() -> tuple[InstalledPlugin, ...]:
     """Every plugin that is offered in this environment, by name. Imports none of them."""
-    return tuple(sorted(map(_described, entry_points(group=GROUP)), key=lambda each: each.name))
+    found = map(_described, entry_points(group=GROUP))
+    return tuple(sorted(found, key=lambda each: (each.name, each.distribution)))
 
 
 def find_plugin(name: str, *, version: str = "", distribution: str | None = None) -> Path:

@@ -1,0 +1,84 @@
+"""A processor for structlog: its event dicts become events of an engine."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from hot_reload.errors import EngineMisuse
+from hot_reload.logs.event import log_event, text_of
+from hot_reload.logs.handler import Emitter
+
+
+class HotReloadProcessor:
+    """Gives each event dict to the sinks of an engine; put it last.
+
+    ::
+
+        structlog.configure(processors=[..., HotReloadProcessor(engine)])
+
+    Nothing else prints the event then: it raises structlog's ``DropEvent``. With
+    ``passing=True`` it returns the event dict for the processors after it. Safe from threads
+    and tasks; never changes the event dict.
+
+    Raises:
+        EngineMisuse: structlog is not installed.
+    """
+
+    def __init__(
+        self, emitter: Emitter, *, passing: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._emitter = emitter
+        self._passing = passing
+        self._clock = clock
+        self._drop = _drop_event()
+        self.not_accepted = 0
+        """Events that the engine did not take: it has no sink, or is closed."""
+
+    def __call__(
+        self, logger: Any, method: str, event_dict: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        rest = dict(event_dict)
+        message = text_of(rest.pop("event", ""))
+        level = text_of(rest.pop("level", method))
+        name = text_of(rest.pop("logger", "") or getattr(logger, "name", "") or "structlog")
+        event = log_event(
+            level,
+            message,
+            logger=name,
+            at_seconds=self._clock(),
+            exception=_exception(rest),
+            extra=rest,
+        )
+        if not self._emitter.emit(event):
+            self.not_accepted += 1
+        if not self._passing:
+            raise self._drop
+        return event_dict
+
+
+def _exception(rest: dict[str, Any]) -> str | None:
+    given, text = rest.pop("exc_info", None), rest.pop("exception", None)
+    if text is not None:
+        return text_of(text)
+    if given is True:
+        given = sys.exc_info()
+    if isinstance(given, BaseException):
+        return "".join(traceback.format_exception(given))
+    if isinstance(given, tuple) and len(given) == 3 and given[1] is not None:
+        return "".join(traceback.format_exception(*given))
+    return None
+
+
+def _drop_event() -> type[BaseException]:
+    try:
+        from structlog import DropEvent
+    except ImportError:
+        raise EngineMisuse(
+            "the structlog processor needs structlog, which is not installed: "
+            "python -m pip install 'pytest-hot-reload[structlog]'"
+        ) from None
+    return DropEvent

@@ -1,0 +1,192 @@
+"""Commands of plugins in a Click application: new ones answer, old ones are gone, none doubled."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from hot_reload import Engine
+from hot_reload.commands import CommandGroup
+from hot_reload_fixtures import PluginDirectory
+
+GREET = """
+import click
+
+class Greeter:
+    version = {version!r}
+    roles = ("command",)
+
+    def commands(self):
+        return {{{names}}}
+
+    def greet(self, who: str, times: int = 1, loud: bool = False) -> str:
+        \"\"\"Say hello.\"\"\"
+        text = " ".join([{word!r} + " " + who] * times)
+        return text.upper() if loud else text
+
+    async def wait(self) -> str:
+        return "waited " + {version!r}
+"""
+
+
+def greeter(
+    plugins: PluginDirectory,
+    version: str = "1",
+    word: str = "hello",
+    names: str = "",
+    file: str = "",
+) -> str:
+    names = names or "'greet': self.greet"
+    return str(
+        plugins.write(file or "greeter", GREET.format(version=version, word=word, names=names))
+    )
+
+
+def run(app: click.Group, *arguments: str) -> str:
+    """What the application printed; its usage errors too."""
+    result = CliRunner().invoke(app, arguments)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.output
+
+
+async def test_f31_after_a_reload_new_commands_answer_and_old_ones_are_gone(
+    hot_reload_dir: PluginDirectory,
+) -> None:
+    async with Engine() as engine:
+        app = CommandGroup(engine, name="app")
+
+        @app.command()
+        def own() -> None:
+            click.echo("mine")
+
+        assert app.list_commands(click.Context(app)) == ["own"]
+        await engine.load(greeter(hot_reload_dir))
+        assert run(app, "greet", "Ada") == "hello Ada\n"
+        assert run(app, "greet", "Ada", "--times", "2", "--loud") == "HELLO ADA HELLO ADA\n"
+        assert "Say hello." in run(app, "greet", "--help")
+        assert "is not a valid integer" in run(app, "greet", "Ada", "--times", "x")
+        greeter(hot_reload_dir, "2", "good day", "'greet': self.greet, 'hail': self.greet")
+        (await engine.reload("greeter")).unwrap()
+        assert run(app, "greet", "Ada") == "good day Ada\n"
+        assert run(app, "--help").count("greet") == 1
+        assert app.list_commands(click.Context(app)) == ["greet", "hail", "own"]
+        greeter(hot_reload_dir, "3", "bye", "'hail': self.greet")
+        (await engine.reload("greeter")).unwrap()
+        assert "No such command 'greet'" in run(app, "greet", "Ada")
+        assert run(app, "hail", "Ada") == "bye Ada\n"
+        hot_reload_dir.write("greeter", "def broken(")
+        assert not (await engine.reload("greeter")).success
+        assert run(app, "hail", "Ada") == "bye Ada\n", "a rollback keeps the commands"
+        await engine.disable("greeter")
+        assert app.list_commands(click.Context(app)) == ["own"]
+        await engine.enable("greeter")
+        await engine.unload("greeter")
+        assert app.list_commands(click.Context(app)) == ["own"]
+        assert run(app, "own") == "mine\n"
+        assert engine.lingering() == ()
+
+
+async def test_f31_a_conflict_names_the_plugins_and_answers_with_neither(
+    hot_reload_dir: PluginDirectory,
+) -> None:
+    async with Engine() as engine:
+        app = CommandGroup(engine, name="app")
+
+        @app.command("status")
+        def status() -> None:
+            click.echo("mine")
+
+        await engine.load(greeter(hot_reload_dir, file="one"))
+        await engine.load(greeter(hot_reload_dir, file="two"))
+        assert run(app, "--help").count("greet") == 1
+        assert "command 'greet' is added by 'one' and 'two'" in " ".join(
+            run(app, "greet", "Ada").split()
+        )
+        greeter(hot_reload_dir, "2", names="'status': self.greet", file="two")
+        (await engine.reload("two")).unwrap()
+        assert run(app, "greet", "Ada") == "hello Ada\n", "the conflict is over"
+        (conflict,) = app.conflicts()
+        assert str(conflict) == "command 'status' of the application is added by 'two' too"
+
+
+async def test_f31_click_and_typer_commands_are_taken_as_they_are(
+    hot_reload_dir: PluginDirectory,
+) -> None:
+    source = """
+import click, typer
+
+class Tools:
+    version = "1"
+    roles = ("command",)
+
+    def commands(self):
+        @click.command("plain")
+        @click.option("--count", type=int)
+        def plain(count): click.echo(f"plain {count}")
+        return [plain]
+
+class Typed(Tools):
+    def commands(self):
+        app = typer.Typer()
+        @app.command()
+        def add(a: int, b: int): print(a + b)
+        @app.command()
+        def sub(a: int, b: int): print(a - b)
+        return {"math": app, **{each.name: each for each in super().commands()}}
+"""
+    async with Engine() as engine:
+        app = CommandGroup(engine)
+        (await engine.load(hot_reload_dir.write("tools", source))).unwrap()
+        assert run(app, "plain", "--count", "3") == "plain 3\n"
+        assert run(app, "math", "add", "3", "4") == "7\n"
+
+
+async def test_f31_an_async_command_runs_on_the_engines_loop(
+    hot_reload_dir: PluginDirectory,
+) -> None:
+    async with Engine() as engine:
+        app = CommandGroup(engine)
+        await engine.load(greeter(hot_reload_dir, names="'wait': self.wait"))
+        assert "run the application in another thread" in " ".join(run(app, "wait").split())
+        assert await asyncio.to_thread(run, app, "wait") == "waited 1\n"
+
+
+@pytest.mark.parametrize(
+    ("commands", "says"),
+    [
+        ("raise ValueError('no menu')", "cannot be had: ValueError: no menu"),
+        ("return 7", "commands() gave int, not a mapping or a sequence"),
+        ("return [len]", "which has no name"),
+        ("return {'odd': 7}", "command 'odd' of plugin 'odd' is a int"),
+        ("return {'odd': lambda *rest: None}", "has the parameter *rest, which has no place"),
+    ],
+)
+async def test_f31_what_a_plugin_does_wrong_is_told_under_its_name(
+    commands: str, says: str, hot_reload_dir: PluginDirectory
+) -> None:
+    """And the other commands answer."""
+    source = (
+        "class Odd:\n    version = '1'\n    roles = ('command',)\n"
+        f"    def commands(self):\n        {commands}\n"
+    )
+    async with Engine() as engine:
+        app = CommandGroup(engine)
+        await engine.load(hot_reload_dir.write("odd", source))
+        await engine.load(greeter(hot_reload_dir))
+        assert says in " ".join(run(app, "odd").split())
+        assert run(app, "greet", "Ada") == "hello Ada\n"
+
+
+async def test_f31_a_plugin_without_the_method_is_told(hot_reload_dir: PluginDirectory) -> None:
+    source = "class Odd:\n    version = '1'\n    roles = ('command',)\n    def stop(self): pass\n"
+    async with Engine() as engine:
+        app = CommandGroup(engine)
+        outcome = await engine.load(hot_reload_dir.write("odd", source))
+        if outcome.success:
+            assert "it has no method commands()" in run(app, "odd")
+        else:
+            assert "no method 'commands'" in outcome.describe()
