@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import FunctionType, MethodType
 from typing import Any
 
 from hot_reload.errors import ManifestError
@@ -106,6 +107,8 @@ def _check(plugin: object, name: str, method: object, hook: Hook) -> None:
             f"hook {where} is a {type(method).__name__}, not callable",
             hint=f"make it a method, or rename it: {name!r} is the name of a hook",
         )
+    if _plainly_fits(method, hook.arguments):
+        return
     if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
         raise ManifestError(
             f"hook {where} is a generator: it would never run",
@@ -120,3 +123,21 @@ def _check(plugin: object, name: str, method: object, hook: Hook) -> None:
         ) from None
     except ValueError:
         return  # a built-in without a signature: the call itself will tell
+
+
+def _plainly_fits(method: object, arguments: int) -> bool:
+    """Whether ``method`` is an ordinary one that can be called so; False says nothing.
+
+    ``inspect.signature`` takes longer for the hooks of a small plugin than its compilation.
+    """
+    function = getattr(method, "__func__", None)
+    if type(method) is not MethodType or type(function) is not FunctionType or vars(function):
+        return False  # vars: a wrapper says there what its signature is
+    code = function.__code__
+    if code.co_flags & _GENERATES or code.co_kwonlyargcount:
+        return False
+    given, optional = arguments + 1, len(function.__defaults__ or ())
+    return code.co_argcount - optional <= given <= code.co_argcount
+
+
+_GENERATES = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR

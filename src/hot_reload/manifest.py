@@ -1,8 +1,9 @@
 """What a plugin says of itself, in one typed record.
 
 A plugin declares it by ``PLUGIN_META`` or ``PLUGIN_METADATA`` (a mapping in the
-module), by a ``metadata`` attribute or property (a mapping), or by attributes of
-its class; the first that gives a field wins, in this order.
+module), by a ``metadata`` attribute or property, or by attributes of its class; the
+first that gives a field wins, in this order. Instead of a mapping it may be an object
+with attributes, such as a dataclass.
 """
 
 from __future__ import annotations
@@ -35,6 +36,20 @@ FIELDS = (
     "inputs",
     "swap_policy",
 )
+
+FOREIGN_FIELDS = frozenset(
+    {
+        "api_version",
+        "compatibility",
+        "entry_point",
+        "homepage",
+        "license",
+        "plugin_type",
+        "tags",
+    }
+)
+"""What plugins written for other systems say of themselves: read past, and not taken for a
+misspelt field. ``plugin_type`` gives the role, where it is the name of one."""
 
 _ROLE_METHODS = {
     "filter": Role.FILTER,
@@ -123,17 +138,30 @@ def _merge(declared: dict[str, Any], mapping: object, origin: str) -> None:
     if mapping is None:
         return
     if not isinstance(mapping, Mapping):
+        mapping = _record(mapping)
+    if not isinstance(mapping, Mapping):
         raise ManifestError(
             f"{origin} is a {type(mapping).__name__}, not a mapping",
             hint=f'write {origin} = {{"name": ..., "version": ...}}',
         )
     for key, value in mapping.items():
-        if origin != "metadata" and key not in FIELDS:
+        if origin != "metadata" and key not in FIELDS and key not in FOREIGN_FIELDS:
             raise ManifestError(
                 f"{origin} has the unknown field {key!r}", hint=f"known are {', '.join(FIELDS)}"
             )
         if key in FIELDS:
             declared.setdefault(key, value)
+    kind = mapping.get("plugin_type")
+    if kind in {role.value for role in Role}:
+        declared.setdefault("roles", (kind,))
+
+
+def _record(value: object) -> object:
+    """A metadata object (a dataclass, a named tuple, a namespace) as the mapping it stands for."""
+    found = {
+        name: getattr(value, name) for name in (*FIELDS, "plugin_type") if hasattr(value, name)
+    }
+    return {k: v for k, v in found.items() if v is not None} if "version" in found else value
 
 
 def _name(value: object, field_name: str = "name") -> str:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class TimerHandle(Protocol):
@@ -74,6 +75,33 @@ class ChangeSource(Protocol):
 
     async def close(self) -> None:
         """Let go of every watch, thread and descriptor. May be called twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """The state of a plugin, plain data, and the version of the plugin that gave it."""
+
+    state: Any
+    version: str
+
+
+class StateStore(Protocol):
+    """Where the state of plugins outlives the process. Called on the loop's thread, under the
+    deadline of a hook; for one plugin never twice at a time, unless a deadline was missed."""
+
+    async def save(self, plugin: str, saved: SavedState) -> None:
+        """Keep ``saved``; a failure leaves what was saved before.
+
+        Raises:
+            hot_reload.errors.StateError: it was not saved; the message says why.
+        """
+
+    async def load(self, plugin: str) -> SavedState | None:
+        """What was saved last; None: nothing was.
+
+        Raises:
+            hot_reload.errors.StateError: what is there is not what was saved.
+        """
 
 
 class LoopClock:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 
 from hot_reload.errors import EngineMisuse
 
+RELOAD_DEADLINE_SECONDS = 30.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -18,8 +20,9 @@ class Settings:
 
     hook_deadline_seconds: float = 30.0
     """How long one hook may take."""
-    reload_deadline_seconds: float = 30.0
-    """How long a load or a reload may take until its commit, all its hooks together."""
+    reload_deadline_seconds: float | None = None
+    """How long a load or a reload may take until its commit, all its hooks together. None: 30 s,
+    or as long as one hook may take where that is longer."""
     drain_deadline_seconds: float = 10.0
     """How long a swap waits for what is still inside the old generation."""
     cancel_grace_seconds: float = 0.1
@@ -33,8 +36,17 @@ class Settings:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
+            if value is None and each.default is None:
+                continue
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not number or not math.isfinite(value) or value <= 0:
                 raise EngineMisuse(
                     f"setting {each.name} is {value!r}; give a positive, finite number"
                 )
+
+    @property
+    def reload_limit_seconds(self) -> float:
+        """``reload_deadline_seconds``, with its default worked out."""
+        if self.reload_deadline_seconds is None:
+            return max(RELOAD_DEADLINE_SECONDS, self.hook_deadline_seconds)
+        return self.reload_deadline_seconds

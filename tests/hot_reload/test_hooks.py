@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
 from hot_reload.errors import ManifestError
-from hot_reload.hooks import FLUSH, SET_RELOAD_STATE, SETUP, START, STOP, TABLE, Hook, bind
+from hot_reload.hooks import (
+    FLUSH,
+    SET_RELOAD_STATE,
+    SETUP,
+    START,
+    STOP,
+    TABLE,
+    Hook,
+    _plainly_fits,
+    bind,
+)
 
 NAMES = [(hook, name) for hook in TABLE for name in hook.names]
 
@@ -25,7 +36,7 @@ def test_no_name_stands_for_two_hooks_and_no_stage_calls_two() -> None:
 
 
 @pytest.mark.parametrize(("hook", "name"), NAMES)
-def test_every_name_of_every_hook_is_found(hook: Hook, name: str) -> None:
+def test_f03_every_name_of_every_hook_is_found(hook: Hook, name: str) -> None:
     calls: list[tuple[Any, ...]] = []
     plugin = plugin_with(**{name: lambda self, *arguments: calls.append(arguments)})
     bound = bind(plugin)
@@ -124,3 +135,36 @@ def test_a_hook_of_another_shape_is_refused(hook: Hook, value: object, words: st
 )
 def test_defaults_and_other_kinds_of_methods_fit(hook: Hook, value: object) -> None:
     assert bind(plugin_with(**{hook.name: value})).has(hook)
+
+
+SIGNATURES = (
+    *("self", "self, a", "self, a, b", "self, a, b=1", "self, a=1, b=2, c=3", "self, a, /, b"),
+    *("self, *a", "self, a, *, k", "self, a, *, k=1", "self, **k", "self, a, *b, **k", "", "*a"),
+)
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
+@pytest.mark.parametrize("arguments", [0, 1, 2])
+def test_what_fits_by_a_glance_fits_by_its_signature(signature: str, arguments: int) -> None:
+    names: dict[str, Any] = {}
+    exec(f"class Plugin:\n    def hook({signature}): pass", names)
+    method = names["Plugin"]().hook
+    try:
+        inspect.signature(method).bind(*[None] * arguments)
+    except (TypeError, ValueError):  # ValueError: there is no self to take away
+        assert not _plainly_fits(method, arguments)
+    else:
+        glanced = _plainly_fits(method, arguments)
+        assert glanced or "*" in signature  # those it leaves to be asked
+
+
+def test_a_generator_or_a_wrapper_is_not_judged_by_a_glance() -> None:
+    class Plugin:
+        def generates(self) -> Iterator[int]:
+            yield 1
+
+        @functools.wraps(bind)
+        def wrapped(self) -> None: ...
+
+    assert not _plainly_fits(Plugin().generates, 0)
+    assert not _plainly_fits(Plugin().wrapped, 0)

@@ -146,7 +146,7 @@ def test_a_version_is_required() -> None:
         ({"swap_policy": []}, "swap_policy [] is unknown"),
     ],
 )
-def test_a_bad_field_is_named(meta: dict[str, object], words: str) -> None:
+def test_f02_a_bad_field_is_named(meta: dict[str, object], words: str) -> None:
     assert words in str(refused(**meta))
 
 

@@ -50,7 +50,7 @@ EVERY: list[Outcome] = [
 ]
 
 
-def test_the_sum_is_closed_and_all_of_it_is_here() -> None:
+def test_f12_the_sum_is_closed_and_all_of_it_is_here() -> None:
     members = set(typing.get_args(Outcome))
     defined = {
         value

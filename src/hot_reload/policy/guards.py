@@ -105,9 +105,10 @@ def may_disable(registry: Registry, name: str) -> Refusal | None:
 
 def _last_sink(registry: Registry, leaving: tuple[str, ...], what: str) -> Refusal | None:
     """Refuse where a sink leaves and none that gets events stays (HR-GUARD-03 with it)."""
-    sinks = [entry for entry in registry if entry.is_sink]
-    if not any(entry.name in leaving for entry in sinks):
+    entries = [registry.get(name) for name in leaving]
+    if not any(entry is not None and entry.is_sink for entry in entries):
         return None
+    sinks = [entry for entry in registry if entry.is_sink]
     staying = [entry for entry in sinks if entry.name not in leaving]
     if any(entry.serves for entry in staying):
         return None

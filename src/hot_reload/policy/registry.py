@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from hot_reload.manifest import Dependency
 from hot_reload.outcome import Role
 from hot_reload.policy.graph import DependencyGraph
+from hot_reload.policy.layered import Layered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Registry:
         entries = {entry.name: entry for entry in self.entries.values()}
         if entries.keys() != self.entries.keys():
             raise ValueError("each key of a registry's entries must be the name of its entry")
-        object.__setattr__(self, "entries", MappingProxyType(dict(self.entries)))
+        object.__setattr__(self, "entries", Layered(self.entries))
 
     def __contains__(self, name: object) -> bool:
         return name in self.entries
@@ -68,11 +68,17 @@ class Registry:
 
     def with_entry(self, entry: Entry) -> Registry:
         """A registry in which ``entry`` stands for its name; a known name keeps its place."""
-        return Registry({**self.entries, entry.name: entry})
+        return self._changed({entry.name: entry})
 
     def without(self, name: str) -> Registry:
         """A registry without ``name``; an unknown name makes no difference."""
-        return Registry({k: v for k, v in self.entries.items() if k != name})
+        return self._changed({}, (name,))
+
+    def _changed(self, entries: Mapping[str, Entry], without: Collection[str] = ()) -> Registry:
+        assert isinstance(self.entries, Layered)
+        registry = object.__new__(Registry)
+        object.__setattr__(registry, "entries", self.entries.changed(entries, without))
+        return registry
 
     def suggest(self, name: str) -> str | None:
         """The known name that was probably meant by the unknown ``name``, if one is near."""

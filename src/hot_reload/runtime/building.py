@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 from hot_reload.config.problem import ConfigError
 from hot_reload.config.schema import schema_of, secret_paths, validate_config
 from hot_reload.config.secret import secret_texts
-from hot_reload.errors import DependencyFault, HookFailed, ManifestError, PluginFault
+from hot_reload.errors import (
+    DependencyFault,
+    HookFailed,
+    ManifestError,
+    MissingDependency,
+    PluginFault,
+)
 from hot_reload.hooks import bind
 from hot_reload.manifest import read_manifest
 from hot_reload.outcome import Failure, Role, Stage
@@ -19,6 +25,7 @@ from hot_reload.runtime.context import PluginContext
 from hot_reload.runtime.discovery import candidates, find_factory
 from hot_reload.runtime.fault import hook_failed
 from hot_reload.runtime.generation import Generation
+from hot_reload.runtime.immediate import may_wait
 from hot_reload.runtime.machinery import Machinery
 from hot_reload.runtime.slot import Slot
 from hot_reload.runtime.steps import Steps
@@ -48,18 +55,21 @@ class Building:
     ) -> Generation:
         """A generation of ``snapshot``, of which nothing has run yet."""
         number = next(self._machinery.numbers)
-        declared = declared_dependencies(snapshot)
-        if declared is None:  # its text does not say; the running one's metadata do
-            current = self._slot.current
-            declared = current.described.dependencies if current else ()
         namespace = Namespace(
             snapshot,
             number,
             self._machinery.codes,
             neighbours=neighbours,
-            declared=[each.name for each in declared],
+            declared=partial(self._declared, snapshot),
         )
         return Generation(number, snapshot, namespace, config)
+
+    def _declared(self, snapshot: SourceSnapshot) -> frozenset[str]:
+        declared = declared_dependencies(snapshot)
+        if declared is None:  # its text does not say; the running one's metadata do
+            current = self._slot.current
+            declared = current.described.dependencies if current else ()
+        return frozenset(each.name for each in declared)
 
     async def build(self, new: Generation, *, force: bool = False) -> None:
         """Compile, import, find the plugin, construct it, and read what it says of itself."""
@@ -101,6 +111,7 @@ class Building:
 
     async def _import(self, new: Generation) -> ModuleType:
         missing: list[str] = []
+        absent: list[str] = []
 
         def execute() -> ModuleType:
             try:
@@ -118,13 +129,20 @@ class Building:
                 )
         except HookFailed as fault:
             await self._end_tasks(new)
-            if missing:
-                fault.hint = (
-                    f"if it is a distribution of that name: python -m pip install {missing[0]}"
-                )
-            raise
+            absent = new.namespace.absent() if missing else []
+            if not absent:
+                if missing:
+                    fault.hint = (
+                        f"if it is a distribution of that name: python -m pip install {missing[0]}"
+                    )
+                raise
         finally:
             new.remarks += tuple(Failure(Stage.IMPORT, text, file) for text in watch.remarks)
+        if absent:
+            self._enter(Stage.METADATA)  # where a dependency that nothing imports is missed, too
+            unmet = MissingDependency(self._slot.name, absent[0])
+            unmet.file = file
+            raise unmet
         return module
 
     async def _end_tasks(self, new: Generation) -> None:
@@ -197,11 +215,11 @@ class Building:
 
     def _check_steps(self, new: Generation) -> None:
         for role in (Role.FILTER, Role.ENRICHER, Role.PROCESSOR, Role.REDACTOR):
-            if role in new.roles and inspect.iscoroutinefunction(new.method(role)):
+            if role in new.roles and may_wait(new.method(role)):
                 raise ManifestError(
-                    f"the {role.value}'s method is async def, which emit() cannot await",
+                    f"the {role.value}'s method waits for something, which emit() cannot await",
                     file=str(new.snapshot.main.path),
-                    hint="make it def; what has to wait belongs into a sink or a background task",
+                    hint="take the await out; what has to wait belongs into a sink or a task",
                 )
 
     def _check_imports(self, new: Generation) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from hot_reload.errors import NoPluginError
@@ -74,13 +74,16 @@ def _fits(candidate: type, declared: bool) -> bool:
         return True
     if issubclass(candidate, BaseException):
         return False
-    has_version = any(hasattr(candidate, name) for name in ("version", "metadata"))
-    acts = any(callable(getattr(candidate, name, None)) for name in _OWN_METHODS)
-    return has_version or (declared and acts)
+    if hasattr(candidate, "version") or hasattr(candidate, "metadata"):
+        return True
+    return declared and any(callable(getattr(candidate, name, None)) for name in _OWN_METHODS)
 
 
 def _constructor(kind: type) -> Callable[[PluginContext], Any]:
     """How ``kind`` is called: with its config, its context, both or nothing, by their names."""
+    plain = _plainly_given(kind)
+    if plain is not None:
+        return lambda context: kind(**{name: _GIVEN[name](context) for name in plain})
     try:
         parameters = list(inspect.signature(kind).parameters.values())
     except (TypeError, ValueError):
@@ -111,6 +114,27 @@ def _constructor(kind: type) -> Callable[[PluginContext], Any]:
     return construct
 
 
+def _plainly_given(kind: type) -> tuple[str, ...] | None:
+    """What an ordinary constructor wants, where it wants nothing strange; None: it has to be asked.
+
+    ``inspect.signature`` would be a good part of the time that a small plugin's reload takes.
+    """
+    init = kind.__init__  # type: ignore[misc]  # looked at, not called
+    made_plainly = getattr(kind, "__new__", None) is object.__new__
+    if type(kind) is not type or not made_plainly:
+        return None
+    if init is object.__init__:
+        return ()
+    if type(init) is not FunctionType or vars(init) or hasattr(kind, "__signature__"):
+        return None
+    code = init.__code__
+    if code.co_flags & _VARIABLE or code.co_kwonlyargcount or code.co_posonlyargcount:
+        return None
+    names = code.co_varnames[1 : code.co_argcount]
+    return names if _GIVEN.keys() >= set(names) else None
+
+
+_VARIABLE = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 _GIVEN: Mapping[str, Callable[[PluginContext], Any]] = {
     "config": lambda context: context.config,
     "context": lambda context: context,

@@ -26,6 +26,10 @@ from hot_reload.outcome import Role
 
 Deliver = Callable[[Any], Any]
 
+# Looked up on its class for each step of each event, a member of an enum takes as long as the
+# step does (until Python 3.12).
+_FILTER, _REDACTOR = Role.FILTER, Role.REDACTOR
+
 IN_MAILBOX: ContextVar[bool] = ContextVar("hot_reload_in_mailbox", default=False)
 """Whether the present task delivers to an asynchronous sink, or was started by one that does."""
 
@@ -231,6 +235,11 @@ class Mailbox:
         self._paused = True
         self._target = None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no delivery is under way."""
+        return self._idle.is_set()
+
     async def idle(self) -> None:
         """Return when what is under way now has ended."""
         await self._idle.wait()
@@ -307,13 +316,16 @@ class Dispatch:
             if not view.sinks:
                 return False
             self.counts.accept()
-            if view.entry is not None:
-                view.entry.pass_(event)
-            else:
+            if view.entry is None:
                 self.run(view, event)
+            else:
+                view.entry.pass_(event)
             return True
         finally:
-            view.leave()
+            # What ``leave`` does: a call of a method for each event would be felt.
+            view.marks.pop()
+            if view.on_idle is not None and not view.marks:
+                view.on_idle()
 
     def run(self, view: View, event: Any) -> None:
         """Take ``event`` through the stages of ``view``."""
@@ -325,11 +337,11 @@ class Dispatch:
                 raise
             except BaseException:
                 self.counts.error(name)
-                if role is Role.REDACTOR:  # nothing may pass unredacted
+                if role is _REDACTOR:  # nothing may pass unredacted
                     self.counts.drop(name)
                     return
                 continue
-            if role is Role.FILTER:
+            if role is _FILTER:
                 if not answer:
                     self.counts.filter(name)
                     return
@@ -397,12 +409,16 @@ class Dispatch:
         # before has taken its mark back already.
         old.on_idle = self._signal
 
+    def forget_left(self) -> bool:
+        """Let go of the replaced views that nobody is inside any more; whether that is all."""
+        self._retiring = [each for each in self._retiring if each.marks]
+        return not self._retiring
+
     async def drained(self) -> None:
         """Return when nobody is inside a replaced view any more."""
         while True:
             self._left.clear()
-            self._retiring = [each for each in self._retiring if each.marks]
-            if not self._retiring:
+            if self.forget_left():
                 return
             await self._left.wait()
 

@@ -18,7 +18,7 @@ from hot_reload.events import Listener
 from hot_reload.manifest import NAME_PATTERN
 from hot_reload.outcome import Operation, Outcome, Role, Switched, Unchanged
 from hot_reload.policy.guards import may_disable, may_enable, may_reload, may_unload
-from hot_reload.ports import Clock, Files, LoopClock
+from hot_reload.ports import Clock, Files, LoopClock, StateStore
 from hot_reload.runtime import calls
 from hot_reload.runtime.calls import CallGates
 from hot_reload.runtime.dispatch import Counts
@@ -53,6 +53,9 @@ class Engine:
             ...                                   # edit the file
             print((await engine.reload("counter")).describe())
 
+    With a ``state_store`` what plugins know outlives the process: their state is saved in
+    each reload before it is handed over, and when they are unloaded; see ``load``.
+
     Raises:
         EngineMisuse: any method that needs it, before the engine is opened or after it
             was closed.
@@ -65,11 +68,13 @@ class Engine:
         clock: Clock | None = None,
         files: Files | None = None,
         imports: ImportPolicy | None = None,
+        state_store: StateStore | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self._clock = clock or LoopClock()
         self._files = files or DiskFiles()
         self._imports = imports or ImportPolicy()
+        self._states = state_store
         self._roster = Roster()
         self._first_uses: dict[str, asyncio.Task[Outcome]] = {}
         self._parts: tuple[Machinery, Operations] | None = None
@@ -88,6 +93,7 @@ class Engine:
             calls=CallGates(),
             graveyard=Graveyard(),
             imports=self._imports,
+            states=self._states,
         )
         if self._imports.preflight is not None:
             await self._imports.preflight.start()
@@ -111,17 +117,28 @@ class Engine:
         name: str | None = None,
         config: Mapping[str, Any] | None = None,
         only_sha256: str | None = None,
+        restore: bool = False,
     ) -> Outcome:
         """Load the module file or package directory at ``path``.
 
         ``name`` None: the plugin's own, or else the file's. ``config`` is copied.
         ``only_sha256``: run no other bytes than those with this hash (see ``Running``).
+        ``restore``: give it the state that the engine's ``state_store`` has of it, if any,
+        through its ``migrate_state`` where that is another version's.
+
+        Raises:
+            EngineMisuse: ``restore``, and the engine has no ``state_store``.
 
         Returns:
             ``Loaded``, ``RolledBack`` (nothing of it is left), ``Refused``, or ``Deferred``
             where it was asked for from a hook.
         """
-        return await self._load(_slot(path, name, config), only_sha256)
+        if restore and self._states is None:
+            raise EngineMisuse(
+                "restore=True needs a store: give the engine one, such as "
+                "Engine(state_store=StateFiles('state'))"
+            )
+        return await self._load(_slot(path, name, config), only_sha256, restore=restore)
 
     async def reload(
         self, name: str, *, force: bool = False, only_sha256: str | None = None
@@ -406,8 +423,11 @@ class Engine:
         cancelled does not stop it, and waits for its end too.
 
         Raises:
-            EngineMisuse: a plugin called it, from inside of what it would wait for.
+            EngineMisuse: a plugin called it, from inside of what it would wait for; or it was
+                called on another event loop.
         """
+        if self._parts is not None:
+            self._operations.check_loop()
         self._closed = True
         if self._parts is None:
             return
@@ -458,11 +478,13 @@ class Engine:
             )
         return self._parts
 
-    async def _load(self, slot: Slot, only_sha256: str | None = None) -> Outcome:
+    async def _load(
+        self, slot: Slot, only_sha256: str | None = None, *, restore: bool = False
+    ) -> Outcome:
         operations, name = self._operations, slot.name
 
         async def act() -> Outcome:
-            wanted = [Wanted(slot, only_sha256=only_sha256)]
+            wanted = [Wanted(slot, only_sha256=only_sha256, restore=restore)]
             done = await operations.attempt(Operation.LOAD, [slot], lambda t: t.renew(wanted))
             return done[slot.name]
 
@@ -536,6 +558,7 @@ class Engine:
         return await asyncio.shield(task)
 
     async def _ask(self, slot: Slot, request: Any) -> Any:
+        self._operations.check_loop()
         await self._machinery.calls.passed(slot.name)
         slot = self._roster.service(slot.name)  # it may have gone while the call waited
         generation = slot.current

@@ -38,6 +38,8 @@ class Generation:
         """What whoever reviews its source should know; no failure, but told like one."""
         self.started = False
         """Its setup or start has begun: it may hold something, so its stop has to run."""
+        self.ended: set[str] = set()
+        """The hooks of its end that have begun: each runs once, whoever asks again."""
         self.leases = Leases()
 
     @property
@@ -64,12 +66,15 @@ class Generation:
         return self.hooks.has(GET_RELOAD_STATE) and new.hooks.has(SET_RELOAD_STATE)
 
     def witnesses(self) -> list[weakref.ref[Any]]:
-        """Weak references to its plugin object, that one's class, and its modules."""
-        found: list[weakref.ref[Any]] = [
-            weakref.ref(each) for each in self.namespace.modules().values()
-        ]
+        """Weak references to its plugin object, that one's class, and its modules.
+
+        A class that is not of its modules, such as ``types.SimpleNamespace``, stays: no witness.
+        """
+        modules = self.namespace.modules()
+        found: list[weakref.ref[Any]] = [weakref.ref(each) for each in modules.values()]
         if self.plugin is not None:
-            for thing in (self.plugin, type(self.plugin)):
+            kind = type(self.plugin)
+            for thing in (self.plugin, kind) if kind.__module__ in modules else (self.plugin,):
                 try:
                     found.append(weakref.ref(thing))
                 except TypeError:
@@ -100,6 +105,11 @@ class Leases:
         self._count -= 1
         if not self._count:
             self._idle.set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is inside."""
+        return not self._count
 
     async def returned(self) -> None:
         """Return when nobody is inside."""

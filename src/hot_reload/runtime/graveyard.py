@@ -9,6 +9,7 @@ from typing import Any
 from hot_reload.runtime.generation import Generation
 
 KEPT = 1_000
+_ROOM = 16
 
 
 class Graveyard:
@@ -16,11 +17,16 @@ class Graveyard:
 
     def __init__(self) -> None:
         self._graves: list[tuple[str, list[weakref.ref[Any]]]] = []
+        self._due = _ROOM
+        """At how many graves they are looked through again: a reload pays for its own only."""
 
     def bury(self, name: str, generation: Generation) -> None:
         """Watch ``generation``, which is about to be let go."""
-        self._graves = [grave for grave in self._graves if _alive(grave[1])][-KEPT:]
+        if len(self._graves) >= self._due:
+            self._graves = [grave for grave in self._graves if _alive(grave[1])]
+            self._due = 2 * len(self._graves) + _ROOM
         self._graves.append((f"{name} {generation.running}", generation.witnesses()))
+        del self._graves[:-KEPT]
 
     def lingering(self) -> tuple[str, ...]:
         """The released generations of which something is still alive after a collection."""

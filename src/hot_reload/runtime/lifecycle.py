@@ -65,7 +65,7 @@ class HookRunner:
             if task is not None and task.cancelling() > requests:
                 await _take_back(task)
                 raise HookFailed(f"{what} cancelled the task that it was called in")
-            if not inspect.isawaitable(value):
+            if value is None or not inspect.isawaitable(value):
                 return value
             limit = self._settings.hook_deadline_seconds
             return await self._finish(
@@ -96,10 +96,15 @@ class HookRunner:
         message = f"{what} was still running at its deadline of {seconds:g} s"
         if not stopped:
             message += ", swallowed its cancellation, and is left behind as a leaked task"
-        raise HookTimeout(message, hint="return earlier, or raise hook_deadline_seconds")
+        whole = seconds < self._settings.hook_deadline_seconds
+        setting = "reload_deadline_seconds" if whole else "hook_deadline_seconds"
+        raise HookTimeout(message, hint=f"return earlier, or raise {setting}")
 
     async def wait(self, awaited: asyncio.Future[Any], seconds: float) -> bool:
         """Whether ``awaited`` is done within ``seconds`` of the engine's clock."""
+        # Most hooks end in their first step: no timer is worth setting for them.
+        if not awaited.done():
+            await asyncio.sleep(0)
         if awaited.done():
             return True
         expired = asyncio.get_running_loop().create_future()

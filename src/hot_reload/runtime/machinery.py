@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 
-from hot_reload.ports import Files
+from hot_reload.ports import Files, StateStore
 from hot_reload.runtime.calls import CallGates
 from hot_reload.runtime.context import EngineHandle
 from hot_reload.runtime.graveyard import Graveyard
@@ -27,6 +27,7 @@ class Machinery:
     pipeline: Pipeline
     calls: CallGates
     graveyard: Graveyard
+    states: StateStore | None = None
     imports: ImportPolicy = field(default_factory=ImportPolicy)
     codes: CodeCache = field(default_factory=CodeCache)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
+from hot_reload.errors import EngineMisuse
 from hot_reload.events import (
     LifecycleEvent,
     Listener,
@@ -70,6 +71,20 @@ class Operations:
         self.guards: list[HostGuard] = []
         self.history: deque[Outcome] = deque(maxlen=HISTORY_KEPT)
         self.closing = False
+        self._loop = asyncio.get_running_loop()
+
+    def check_loop(self) -> None:
+        """Raise where the caller runs on another event loop than the engine.
+
+        Raises:
+            EngineMisuse: he does; nothing was changed.
+        """
+        if asyncio.get_running_loop() is not self._loop:
+            raise EngineMisuse(
+                "the engine belongs to the event loop that it was opened on, and was called from "
+                "another one; from another thread write "
+                "asyncio.run_coroutine_threadsafe(engine.reload(name), loop).result()"
+            )
 
     async def run(
         self,
@@ -99,6 +114,7 @@ class Operations:
                         continue
             return self._refuse_all(operation, names, _CLOSING if self.closing else _RESTLESS)
 
+        self.check_loop()
         hook = calls.inside_hook()
         if hook is not None:
             # It would wait for the operation whose hook asks for it, and that one for the hook.
@@ -161,7 +177,10 @@ class Operations:
         outcomes: dict[int, Outcome] = {}
         try:
             with calls.inside(slots[0].name, hook=True):
-                await body(transaction)
+                try:
+                    await body(transaction)
+                finally:
+                    await transaction.settle()
             outcomes = self._outcomes(operation, slots, transaction, self._clock.now() - began)
         except Overtaken:
             for slot in slots:

@@ -39,6 +39,8 @@ class Part:
         self.snapshot = snapshot
         self.config = slot.config if config is None else config
         self.forced = False
+        self.restores = False
+        """A first generation gets the state that the engine's store has."""
         self.exclusive = False
         """The old one stops before the new one starts."""
         self.stopped = False
@@ -60,6 +62,13 @@ class Part:
         """The new generation, once there is one."""
         assert self.new is not None
         return self.new
+
+    @property
+    def differs(self) -> bool:
+        """Whether the new one is made of other bytes than the old one, if there is one."""
+        if self.snapshot is None:
+            return False
+        return self.old is None or self.snapshot.sha256 != self.old.snapshot.sha256
 
     @property
     def wants_stop_first(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ from hot_reload.runtime.dispatch import Counts, Deliver, Dispatch, Gate, Mailbox
 from hot_reload.runtime.generation import TRANSFORMS, Generation
 from hot_reload.runtime.immediate import immediate
 from hot_reload.settings import Settings
+
+_STAGES = frozenset({*TRANSFORMS, Role.SINK})
 
 
 class Placed(NamedTuple):
@@ -33,6 +36,11 @@ class Pipeline:
         self._settings = settings
         self._dispatch = Dispatch(self.counts)
         self._members: dict[str, Generation] = {}
+        self._staged: dict[str, Generation] = {}
+        """Those of them that events pass or reach: among ten thousand services only a few."""
+        self._places: dict[str, int] = {}
+        """The number of each member, in the order of placing."""
+        self._numbers = itertools.count()
         self._gates: dict[str, Gate] = {}
         self._mailboxes: dict[str, Mailbox] = {}
         self._entry = self._gate("(entry)", self._dispatch.run_current)
@@ -56,8 +64,12 @@ class Pipeline:
                 self._missing_redactors.discard(name)
             if generation is None or not enabled:
                 self._members.pop(name, None)
+                self._places.pop(name, None)
             else:
                 self._members[name] = generation
+                if name not in self._places:
+                    self._places[name] = next(self._numbers)
+            self._stage(name)
             self._aim(name, generation)
         self._publish()
         for name, generation, enabled in placed:
@@ -65,12 +77,16 @@ class Pipeline:
 
     async def hold(self, name: str) -> None:
         """Let events for ``name`` wait until ``place``, and nothing be inside it any more."""
+        self.close(name)
+        await self.quiet(name)
+
+    def close(self, name: str) -> None:
+        """Let events for ``name`` wait until ``place``; what is inside it goes on."""
         mailbox = self._mailboxes.get(name)
         if mailbox is not None:
             mailbox.pause()
         generation = self._members.get(name)
-        if generation is None:  # disabled: but its mailbox may hold something from before
-            await self.quiet(name)
+        if generation is None:  # disabled
             return
         if any(role in TRANSFORMS for role in generation.roles):
             self._entry.close()
@@ -80,7 +96,11 @@ class Pipeline:
             gate.close()
             self._gates[name] = gate
         self._publish()
-        await self.quiet(name)
+
+    def is_quiet(self, name: str) -> bool:
+        """Whether ``quiet`` would return at once."""
+        mailbox = self._mailboxes.get(name)
+        return self._dispatch.forget_left() and (mailbox is None or mailbox.is_idle)
 
     async def quiet(self, name: str) -> None:
         """Return when nothing is inside a generation that ``place`` or ``hold`` replaced."""
@@ -136,6 +156,13 @@ class Pipeline:
         if mailbox is not None:
             await mailbox.end(grace)
 
+    def _stage(self, name: str) -> None:
+        generation = self._members.get(name)
+        if generation is not None and not _STAGES.isdisjoint(generation.roles):
+            self._staged[name] = generation
+        else:
+            self._staged.pop(name, None)
+
     def _aim(self, name: str, generation: Generation | None) -> None:
         if generation is None or Role.SINK not in generation.roles:
             return
@@ -160,7 +187,7 @@ class Pipeline:
                 self._publish()
 
     def _publish(self) -> None:
-        members = self._members.items()
+        members = sorted(self._staged.items(), key=lambda each: self._places[each[0]])
         steps = [
             (role, name, immediate(generation.method(role)))
             for role in TRANSFORMS

@@ -6,7 +6,7 @@ keeps the two saying the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,8 @@ class Roster:
         self.lazy: dict[str, Slot] = {}
         """Registered, and not loaded yet."""
         self._by_top: dict[str, set[str]] = {}
+        self._tops: dict[str, str] = {}
+        """The same the other way round."""
         self._last: dict[str, Outcome] = {}
         self._errors: dict[str, str] = {}
 
@@ -112,45 +114,61 @@ class Roster:
         """Those of ``names`` that are loaded, and all who need them, in the order of starting."""
         return self.graph.closure(*[each for each in names if each in self.graph.dependencies])
 
-    def groups(self, names: Iterable[str]) -> list[list[str]]:
+    def groups(self, names: Sequence[str]) -> list[list[str]]:
         """``names``, those together whose followers meet; in the order of ``names``."""
-        groups: list[tuple[list[str], set[str]]] = []
+        group_of: dict[str, list[str]] = {}
+        reaches: dict[int, set[str]] = {}
+        groups: list[list[str]] = []
         for name in names:
-            members, reached = [name], {name, *self.followers([name])}
-            apart = []
-            for group in groups:
-                if reached.isdisjoint(group[1]):
-                    apart.append(group)
-                else:
-                    members, reached = group[0] + members, reached | group[1]
-            groups = [*apart, (members, reached)]
-        return [members for members, _ in groups]
+            group, reached = [name], {name, *self.followers([name])}
+            met = {id(each): each for at in reached if (each := group_of.get(at)) is not None}
+            if met:  # into the largest: a group of thousands is not moved for each of them
+                group = max(met.values(), key=len)
+                group.append(name)
+                for other in met.values():
+                    if other is not group:
+                        group += other
+                        reached |= reaches.pop(id(other))
+                        other.clear()
+            else:
+                groups.append(group)
+            group_of.update(dict.fromkeys(reached, group))
+            reaches.setdefault(id(group), set()).update(reached)
+        places = {name: place for place, name in enumerate(names)}
+        return [sorted(group, key=places.__getitem__) for group in groups if group]
 
     def enlist(self, *slots: Slot) -> None:
         """Say what is so with ``slots`` now; called in the same breath as a commit."""
-        edges = {}
+        edges, registry = {}, self.registry
         for slot in slots:
             self.lazy.pop(slot.name, None)
             self.slots[slot.name] = slot
             known = self.registry.get(slot.name)
             entry = _entry(slot.name, slot, slot.current, known)
             if slot.current is not None:
-                self._by_top.setdefault(slot.current.snapshot.top, set()).add(slot.name)
+                top = self._tops[slot.name] = slot.current.snapshot.top
+                self._by_top.setdefault(top, set()).add(slot.name)
             if entry != known:
-                self.registry = self.registry.with_entry(entry)
+                registry = registry.with_entry(entry)
                 edges[slot.name] = entry.dependencies
-        # All at once: one after the other they could pass through a cycle that is not meant.
+        # All at once: one after the other they could pass through a cycle that is not meant. The
+        # registry last: as long as it says nothing, whoever was interrupted here does it again.
         self.graph = self.graph.with_edges(edges)
+        self.registry = registry
 
     def forget(self, *slots: Slot) -> None:
         """``slots`` are unloaded."""
         for slot in slots:
             self.slots.pop(slot.name, None)
             self.registry = self.registry.without(slot.name)
-            for names in self._by_top.values():
-                names.discard(slot.name)
-        self._by_top = {top: names for top, names in self._by_top.items() if names}
-        self.graph = self.registry.graph()
+            top = self._tops.pop(slot.name, None)
+            if top is not None:
+                self._by_top[top].discard(slot.name)
+                if not self._by_top[top]:
+                    del self._by_top[top]
+        self.graph = self.graph.without(
+            *[slot.name for slot in slots if slot.name in self.graph.dependencies]
+        )
 
     def importable(self, top: str) -> frozenset[str]:
         """The plugins that run and whose module is imported as ``top``."""

@@ -8,15 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hot_reload.outcome import Role
+from hot_reload.ports import SavedState
 from hot_reload.runtime.generation import Generation
-
-
-@dataclass(frozen=True, slots=True)
-class Rescued:
-    """The state of a generation that is gone, and that one's version."""
-
-    state: Any
-    version: str
 
 
 @dataclass(slots=True)
@@ -30,7 +23,7 @@ class Slot:
     current: Generation | None = None
     enabled: bool = True
     failed: bool = False
-    rescued: Rescued | None = None
+    rescued: SavedState | None = None
     """State that a stop-first swap could give to nobody; the next good generation gets it."""
 
     @property

@@ -45,6 +45,7 @@ _ATOMS: frozenset[type] = frozenset(
 )
 
 _ZONED = frozenset({datetime.datetime, datetime.time})
+_PLAIN = _ATOMS - _ZONED
 _ZONES = frozenset({type(None), datetime.timezone, zoneinfo.ZoneInfo})
 
 _HINT = "return plain data from get_reload_state: numbers, text, lists, dicts and the like"
@@ -64,6 +65,13 @@ class _Copier:
     def __init__(self) -> None:
         self._count = 0
         self._open: set[int] = set()
+
+    def plain(self, value: Any) -> bool:
+        """Whether ``value`` is itself its copy: then nobody needs the path to it."""
+        if type(value) not in _PLAIN or self._count >= SIZE_LIMIT_VALUES:
+            return False
+        self._count += 1
+        return True
 
     def copy(self, value: Any, path: str, depth: int) -> Any:
         self._count += 1
@@ -104,14 +112,17 @@ def _described(value: Any) -> str:
 
 
 def _items(copier: _Copier, value: Any, path: str, depth: int) -> list[Any]:
-    return [copier.copy(each, f"{path}[{i}]", depth) for i, each in enumerate(value)]
+    return [
+        each if copier.plain(each) else copier.copy(each, f"{path}[{i}]", depth)
+        for i, each in enumerate(value)
+    ]
 
 
 def _pairs(copier: _Copier, value: Any, path: str, depth: int) -> list[tuple[Any, Any]]:
     return [
         (
-            copier.copy(key, f"{path}.key({_key(key)})", depth),
-            copier.copy(each, f"{path}[{_key(key)}]", depth),
+            key if copier.plain(key) else copier.copy(key, f"{path}.key({_key(key)})", depth),
+            each if copier.plain(each) else copier.copy(each, f"{path}[{_key(key)}]", depth),
         )
         for key, each in value.items()
     ]

@@ -9,22 +9,30 @@ from typing import Any
 from hot_reload.errors import HookTimeout, PluginFault, SourceError, UnhealthyError
 from hot_reload.hooks import (
     ADOPT_CONNECTION,
+    FLUSH,
     GET_RELOAD_STATE,
     HEALTH_CHECK,
     MIGRATE_STATE,
     SET_RELOAD_STATE,
     SETUP,
     START,
+    STOP,
+    TEARDOWN,
     Hook,
 )
 from hot_reload.outcome import Failure, Stage, StateCarried
+from hot_reload.ports import SavedState
 from hot_reload.runtime.fault import failure_of, hook_failed
 from hot_reload.runtime.generation import Generation
+from hot_reload.runtime.keeping import keep, kept
 from hot_reload.runtime.machinery import Machinery
+from hot_reload.runtime.rescue import rescue
 from hot_reload.runtime.slot import Slot
 from hot_reload.runtime.state import copied
 from hot_reload.source.snapshot import SourceSnapshot, take_snapshot
 
+ENDING = (FLUSH, STOP, TEARDOWN)
+"""The hooks of a generation's end, in their order."""
 HEALTHY_WORDS = frozenset({"ok", "healthy", "up", "pass", "passing", "running"})
 
 
@@ -69,8 +77,32 @@ class Steps:
         await self.hook(new, START)
 
     async def capture(self, old: Generation) -> Any:
-        """A copy of the state of ``old``, which is held; None: there is nothing to carry."""
-        return copied(await self.hook(old, GET_RELOAD_STATE))
+        """A copy of the state of ``old``, which is held; None: there is nothing to carry.
+
+        Where the engine has a store it is saved there first: a disk that is full stops the
+        hand-over, and not the plugin that follows it.
+        """
+        state = copied(await self.hook(old, GET_RELOAD_STATE))
+        saved = SavedState(state, old.described.version)
+        seconds = self.time_left("saving the state")
+        await keep(self._machinery, self._slot.name, saved, seconds=seconds)
+        return state
+
+    async def keep_last(self, old: Generation) -> list[Failure]:
+        """Save what ``old``, which leaves for good and is drained, knows; for a later load."""
+        if self._machinery.states is None or not old.hooks.has(GET_RELOAD_STATE):
+            return []
+        try:
+            await self.capture(old)
+        except PluginFault as fault:
+            return [failure_of(Stage.CAPTURE, fault)]
+        return []
+
+    async def saved(self) -> SavedState | None:
+        """What an earlier process, or an unload, saved of this plugin."""
+        self.enter(Stage.RESTORE)
+        seconds = self.time_left("loading the saved state")
+        return await kept(self._machinery, self._slot.name, seconds=seconds)
 
     async def restore(self, new: Generation, state: Any, version: str | None) -> StateCarried:
         """Give ``new`` the state of another ``version``; None: it is of no other."""
@@ -120,8 +152,12 @@ class Steps:
         machinery = self._machinery
         machinery.calls.close(self._slot.name)
 
+        machinery.pipeline.close(self._slot.name)
+        if self._is_still(old):
+            return
+
         async def still() -> None:
-            await machinery.pipeline.hold(self._slot.name)
+            await machinery.pipeline.quiet(self._slot.name)
             await old.leases.returned()
 
         if not await self.in_time(still()):
@@ -131,9 +167,15 @@ class Steps:
                 hint="look for a handler or write() that hangs, or raise drain_deadline_seconds",
             )
 
+    def _is_still(self, old: Generation) -> bool:
+        """Whether nothing is inside ``old``, as mostly: then no task has to wait for it."""
+        return old.leases.idle and self._machinery.pipeline.is_quiet(self._slot.name)
+
     async def drain(self, old: Generation, *, last_sink: bool) -> list[Failure]:
         pipeline, name = self._machinery.pipeline, self._slot.name
         self.enter(Stage.DRAIN)
+        if self._is_still(old) and not last_sink:
+            return []
 
         async def drained() -> None:
             await pipeline.quiet(name)
@@ -155,13 +197,23 @@ class Steps:
 
     async def hook(self, generation: Generation, hook: Hook, *arguments: Any) -> Any:
         """What the hook returns; None where the plugin has no such hook."""
-        self.enter(hook.stage)
         method = generation.hooks.get(hook)
-        if method is None:
+        if hook.name in generation.ended:
             return None
+        self.enter(hook.stage)
+        if method is None:
+            if hook in ENDING:
+                generation.ended.add(hook.name)
+            return None
+
+        def call(*arguments: Any) -> Any:
+            if hook in ENDING:
+                generation.ended.add(hook.name)
+            return method(*arguments)
+
         return await self._machinery.hooks.call(
             hook.name,
-            method,
+            call,
             *arguments,
             origin=generation.origin,
             deadline_seconds=self.time_left(hook.name),
@@ -176,7 +228,7 @@ class Steps:
         if left <= 0:
             raise HookTimeout(
                 f"{what} was not begun: the whole reload was still under way after "
-                f"{settings.reload_deadline_seconds:g} s",
+                f"{settings.reload_limit_seconds:g} s",
                 hint="make its hooks shorter, or raise reload_deadline_seconds",
             )
         return min(left, settings.hook_deadline_seconds)
@@ -185,7 +237,10 @@ class Steps:
         try:
             await self.hook(generation, hook, *arguments)
         except PluginFault as fault:
-            return [failure_of(hook.stage, fault)]
+            failures = [failure_of(hook.stage, fault)]
+            if hook is FLUSH:
+                failures += await rescue(self._machinery, self._slot.name, generation)
+            return failures
         return []
 
     async def release(self, generation: Generation) -> list[Failure]:

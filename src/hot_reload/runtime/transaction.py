@@ -17,10 +17,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hot_reload.config.equality import same
 from hot_reload.errors import DependencyFault, PluginFault
 from hot_reload.hooks import FLUSH, GET_RELOAD_STATE, ON_RELOAD, STOP, TEARDOWN
 from hot_reload.manifest import Dependency
 from hot_reload.outcome import Failure, Stage, StateCarried
+from hot_reload.ports import SavedState
 from hot_reload.runtime.building import Building
 from hot_reload.runtime.fault import failure_of
 from hot_reload.runtime.levels import Levels, by_level
@@ -29,8 +31,8 @@ from hot_reload.runtime.neighbourhood import Neighbourhood
 from hot_reload.runtime.part import Part
 from hot_reload.runtime.pipeline import Placed
 from hot_reload.runtime.roster import Roster
-from hot_reload.runtime.slot import Rescued, Slot
-from hot_reload.runtime.steps import Steps
+from hot_reload.runtime.slot import Slot
+from hot_reload.runtime.steps import ENDING, Steps
 from hot_reload.source.declared import declared_dependencies
 
 
@@ -39,13 +41,15 @@ class Wanted:
     """One plugin that is to be renewed.
 
     ``force``: also where the bytes are the same. ``only_sha256``: from no other bytes.
-    ``config``: from the bytes that run, with this configuration.
+    ``config``: from the bytes that run, with this configuration. ``restore``: its first
+    generation gets what the engine's store has of it.
     """
 
     slot: Slot
     force: bool = False
     only_sha256: str | None = None
     config: Mapping[str, Any] | None = None
+    restore: bool = False
 
 
 class Overtaken(Exception):
@@ -84,6 +88,9 @@ class Transaction:
         """Why it rolled back."""
         self.committed = False
         self._settling = False
+        self._leaving = False
+        """It is an unload: there is no way back."""
+        self._settled = False
 
     @property
     def abortable(self) -> bool:
@@ -112,26 +119,44 @@ class Transaction:
             self._commit()
         except PluginFault as fault:
             self._blame(fault)
-            await self._roll_back()
         except BaseException as error:
-            text = f"{type(error).__name__} reached the engine"
-            self.failure = Failure(self.parts[0].steps.stage if self.parts else Stage.READ, text)
-            await self._roll_back()
+            if not self.committed:
+                text = f"{type(error).__name__} reached the engine"
+                stage = self.parts[0].steps.stage if self.parts else Stage.READ
+                self.failure = Failure(stage, text)
             raise
-        else:
-            await self._retire()
+        finally:
+            await self.settle()
 
     async def unload(self, slots: Iterable[Slot]) -> None:
         """Let nothing of ``slots`` serve any more, those who need others first."""
         for slot in slots:
             self._join(slot)
         self._old_order = self._new_order = self._levels(self._needs(old=True))
+        self._leaving = True
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Bring it to its end, whichever that is; after an interruption it goes on where it was.
+
+        Whoever holds the transaction calls it once more when all is done: at any line a signal
+        may raise an exception, or memory run out.
+        """
+        if self._settled:
+            return
+        if self.committed:
+            await self._retire()
+        elif self._leaving:
+            await self._leave()
+        else:
+            await self._roll_back()
+        self._settled = True
+
+    async def _leave(self) -> None:
         leaving = [part.slot for level in reversed(self._old_order) for part in level]
         for slot in leaving:
             slot.current = None
-        self._machinery.pipeline.place(Placed(slot.name, None) for slot in leaving)
-        for slot in leaving:
-            self._machinery.calls.open(slot.name)
+        self._serve(self.parts)
         self._committed(leaving)
         await self._retire()
 
@@ -159,11 +184,11 @@ class Transaction:
 
     def _read(self, part: Part, want: Wanted) -> bool:
         """Whether there is something to make anew of what is wanted."""
-        part.forced = want.force
+        part.forced, part.restores = want.force, want.restore
         if want.config is not None and part.old is not None:
             part.snapshot = part.old.snapshot
             part.config = want.config
-            return part.config != part.slot.config
+            return not same(part.config, part.slot.config)
         part.config = want.config or part.config
         part.snapshot = part.steps.read()
         if part.old is not None and part.snapshot.sha256 == part.old.snapshot.sha256:
@@ -175,7 +200,7 @@ class Transaction:
         steps = Steps(self._machinery, slot, lambda stage: self._on_stage(slot, stage))
         part = Part(slot, steps, Building(self._machinery, slot, steps))
         settings = self._machinery.settings
-        steps.ends_at = self._machinery.hooks.now() + settings.reload_deadline_seconds
+        steps.ends_at = self._machinery.hooks.now() + settings.reload_limit_seconds
         self.parts.append(part)
         return part
 
@@ -255,12 +280,15 @@ class Transaction:
     async def _carry(self, part: Part) -> None:
         """State, then connections: its old one stands still, or has stopped."""
         old, new, steps = part.old, part.built, part.steps
-        rescued = part.slot.rescued if old is None else Rescued(part.state, old.described.version)
+        if old is not None:
+            earlier: SavedState | None = SavedState(part.state, old.described.version)
+        else:
+            earlier = part.slot.rescued or (await steps.saved() if part.restores else None)
         if old is not None and not part.carries_state:
             part.carried = StateCarried.NO_HOOKS
-        elif rescued is not None:
-            version = None if rescued.version == new.described.version else rescued.version
-            part.carried = await steps.restore(new, rescued.state, version)
+        elif earlier is not None:
+            version = None if earlier.version == new.described.version else earlier.version
+            part.carried = await steps.restore(new, earlier.state, version)
         if old is not None and part.hands_over and old.context is not None:
             await steps.adopt(old, new, old.context.connections, part.handed)
 
@@ -276,6 +304,13 @@ class Transaction:
         for part in self.parts:
             part.steps.enter(Stage.COMMIT)
         self._admit(Stage.COMMIT)
+        try:
+            self._install()
+        except BaseException:  # a signal's: what is half committed is committed
+            self._install()
+            raise
+
+    def _install(self) -> None:
         for part in self.parts:
             slot = part.slot
             slot.current, slot.config = part.built, part.config
@@ -295,8 +330,8 @@ class Transaction:
             self._machinery.calls.open(slot.name)
 
     def _committed(self, slots: Sequence[Slot]) -> None:
-        self.committed = True
         self._on_commit(slots)
+        self.committed = True  # last: whoever is interrupted before it does it again
 
     # After the commit: every mishap is a warning
 
@@ -310,10 +345,14 @@ class Transaction:
         if part.new is not None:
             part.warnings = [*part.new.remarks, *part.warnings]
         if old is None:
+            if part.new is None:  # it had FAILED: what waited for it can go nowhere
+                await self._machinery.pipeline.forget(part.name, steps.grace)
             return
         last_sink = part.last_sink_gone
         if not part.stopped:
             part.warnings += await steps.drain(old, last_sink=last_sink)
+        if part.new is None:
+            part.warnings += await steps.keep_last(old)
         for hook in (TEARDOWN,) if part.stopped else (FLUSH, STOP, TEARDOWN):
             part.warnings += await steps.guarded(old, hook)
         if last_sink:
@@ -326,7 +365,9 @@ class Transaction:
         """Let what waited go on to the old ones, release the new ones, bring back what stopped."""
         self._settling = True
         await by_level(self._new_order[::-1], self._give_back)
-        self._serve(part for part in self.parts if part.old is not None and not part.stopped)
+        held = [part for part in self.parts if part.old is not None and not part.stopped]
+        if held:
+            self._serve(held)
         await by_level(self._new_order[::-1], self._discard)
         stopped = [part.slot for part in self.parts if part.stopped]
         if stopped:
@@ -343,7 +384,7 @@ class Transaction:
 
     async def _discard(self, part: Part) -> None:
         """Release a generation that never served: stop it if it may hold something."""
-        new, part.new = part.new, None
+        new = part.new
         if new is None:
             return
         steps, stage = part.steps, part.steps.stage
@@ -354,6 +395,7 @@ class Transaction:
                 part.warnings += await steps.guarded(new, hook)
         part.warnings += await steps.release(new)
         steps.stage = stage
+        part.new = None
 
     async def _bring_back(self, part: Part) -> None:
         """Let a fresh instance of the old bytes serve; where that fails too, it has FAILED."""
@@ -361,7 +403,17 @@ class Transaction:
         if old is None or not part.stopped:
             return
         steps.ends_at = None
-        part.warnings += await steps.guarded(old, TEARDOWN)
+        for hook in ENDING:
+            part.warnings += await steps.guarded(old, hook)
+        if slot.current in (old, None):
+            await self._make_again(part)
+        self._serve([part])
+        part.warnings += await steps.release(old)
+
+    async def _make_again(self, part: Part) -> None:
+        old, slot, steps = part.old, part.slot, part.steps
+        assert old is not None
+        await self._discard(part)  # what an interrupted try left
         slot.current = None
         try:
             part.snapshot, part.config = old.snapshot, slot.config
@@ -373,12 +425,10 @@ class Transaction:
         except PluginFault as fault:
             part.beyond_repair = failure_of(steps.stage, fault)
             await self._discard(part)
-            slot.failed, slot.rescued = True, Rescued(part.state, old.described.version)
+            slot.failed, slot.rescued = True, SavedState(part.state, old.described.version)
             self._machinery.pipeline.orphan(slot.name)
         else:
             slot.current, part.new = part.new, None
-        self._serve([part])
-        part.warnings += await steps.release(old)
 
     # Who, and in which order
 
@@ -403,9 +453,12 @@ class Transaction:
     def _needs(self, *, old: bool) -> dict[str, Sequence[Dependency]]:
         found: dict[str, Sequence[Dependency]] = {}
         for part in self.parts:
-            declared = (
-                None if old or part.snapshot is None else declared_dependencies(part.snapshot)
-            )
+            declared = None
+            # The text is read only where an order has to follow from it: that takes longer
+            # than compiling it.
+            if not old and part.differs and len(self.parts) > 1:
+                assert part.snapshot is not None
+                declared = declared_dependencies(part.snapshot)
             known = self._roster.graph.dependencies.get(part.name, ())
             found[part.name] = known if declared is None else declared
         return found

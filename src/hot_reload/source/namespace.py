@@ -21,7 +21,7 @@ import itertools
 import logging
 import sys
 import weakref
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -49,8 +49,9 @@ class Namespace:
     """The modules of one generation.
 
     ``neighbours`` are the plugins that it may import as long as it is not ``sealed``.
-    One in ``declared`` comes before anything else of that name; any other, only where
-    nothing else has the name. What an import reached stays for the generation's life.
+    One in ``declared`` (asked only where an import may mean a neighbour) comes before
+    anything else of that name; any other, only where nothing else has the name. What an
+    import reached stays for the generation's life.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Namespace:
         codes: CodeCache,
         *,
         neighbours: Neighbours | None = None,
-        declared: Collection[str] = (),
+        declared: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self.snapshot = snapshot
         self.top = _free_name(snapshot.top, generation)
@@ -70,7 +71,7 @@ class Namespace:
         # reaches by relative imports, and no other plugin reaches it.
         self._names = {snapshot.top: self.top} if _may_shadow(snapshot.top) else {}
         self._neighbours = neighbours
-        self._declared = frozenset(declared)
+        self._declared = declared
         self._borrowed: set[str] = set()
         self._modules: dict[str, ModuleType] = {}
         self._released = False
@@ -123,6 +124,13 @@ class Namespace:
             visit(self.snapshot, neighbours)
         return [each for each in found.values() if each is not None]
 
+    def absent(self) -> list[str]:
+        """The plugins that its text declares it needs and of which nothing runs, nor will."""
+        neighbours = self._neighbours
+        if neighbours is None:
+            return []
+        return [name for name in sorted(self._declared()) if neighbours.namespace(name) is None]
+
     def seal(self, declared: Collection[str]) -> frozenset[str]:
         """Fix what is imported from other plugins: those in ``declared``, from now on.
 
@@ -130,6 +138,7 @@ class Namespace:
             The plugins that were imported without being declared.
         """
         neighbours, self._neighbours = self._neighbours, None
+        self._declared = frozenset  # whoever could say is the transaction's, and ends with it
         if neighbours is not None:
             for plugin in declared:
                 namespace = neighbours.namespace(plugin)
@@ -209,8 +218,10 @@ class Namespace:
         if neighbours is None or not _may_shadow(top):
             return None
         candidates = neighbours.importable(top)
-        declared = self._declared.intersection(candidates)
-        if not candidates or (not declared and _stands_elsewhere(top)):
+        if not candidates:
+            return None
+        declared = frozenset(self._declared()).intersection(candidates)
+        if not declared and _stands_elsewhere(top):
             return None
         plugin = min(declared or candidates)
         namespace = neighbours.namespace(plugin)
@@ -316,5 +327,7 @@ def _stands_elsewhere(top: str) -> bool:
 def _forget_loggers(top: str) -> None:
     """Drop the loggers that a generation made by its ``__name__``: else each reload adds one."""
     loggers = logging.Logger.manager.loggerDict
+    if top not in loggers:  # those below it would have put a placeholder there
+        return
     for name in [each for each in loggers if each == top or each.startswith(f"{top}.")]:
         del loggers[name]

@@ -118,10 +118,13 @@ def _go_back(directory: str | None) -> None:
 def _umask() -> int | None:
     # os.umask() would set it for a moment, for every thread; the kernel also just tells.
     try:
-        with open("/proc/self/status", "rb", buffering=0) as file:
-            _, found, rest = file.read(1024).partition(b"\nUmask:")
+        descriptor = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        _, found, rest = os.read(descriptor, 1024).partition(b"\nUmask:")
+    finally:
+        os.close(descriptor)
     return int(rest.split(None, 1)[0], 8) if found else None
 
 
@@ -194,7 +197,7 @@ def _same_modules(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return all(map(operator.is_, map(new.get, old), old.values()))
 
 
-def _same_builtins(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+def same_builtins(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return len(old) == len(new) and _same_modules(old, new)
 
 
@@ -303,7 +306,7 @@ PARTS: tuple[Part, ...] = (
     _sequence("sys.path_hooks", lambda: sys.path_hooks),
     Part("sys.meta_path", _finders, _compare_finders, _identical),
     Part("module in sys.modules", lambda: sys.modules.copy(), _compare_modules, _same_modules),
-    Part("built-in", lambda: vars(builtins).copy(), compare_builtins, _same_builtins),
+    Part("built-in", lambda: vars(builtins).copy(), compare_builtins, same_builtins),
     *(
         _attribute(f"sys.{name}", sys, name)
         for name in ("stdin", "stdout", "stderr", "excepthook", "displayhook", "unraisablehook")

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hot_reload.errors import ImportRefused
-from hot_reload.source.process_parts import PARTS, Step, compare_builtins
+from hot_reload.source.process_parts import PARTS, Step, compare_builtins, same_builtins
 
 TOLD_LIMIT = 20
 
@@ -87,6 +87,8 @@ class ProcessState:
         # No name of the built-ins may be used here: each may be the one that is broken.
         now = _builtins.copy()
         _builtins.update(self._builtins)
+        if same_builtins(self._builtins, now):
+            return ()
         return tuple(
             [
                 Change("built-in", text, _nothing)

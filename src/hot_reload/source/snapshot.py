@@ -96,7 +96,7 @@ def take_snapshot(path: Path, files: Files) -> SourceSnapshot:
     # os.path's, for Path.is_dir() raises on a name that is too long for the file system.
     if os.path.isdir(path) and not path.name.endswith(".py"):
         return _package_snapshot(path, files)
-    data = files.read(_resolved(path, path.parent), limit_bytes=FILE_LIMIT_BYTES)
+    data = files.read(_Resolver(path.parent).resolved(path), limit_bytes=FILE_LIMIT_BYTES)
     if not data.strip():
         raise SourceError(f"file {path} is empty", file=str(path))
     main = SourceFile(path, data, hashlib.sha256(data).hexdigest())
@@ -116,12 +116,13 @@ def _package_snapshot(directory: Path, files: Files) -> SourceSnapshot:
             f"package {directory} has {len(sources)} files, more than {PACKAGE_LIMIT_FILES}",
             file=str(directory),
         )
+    resolver = _Resolver(directory.parent)
     found: dict[str, SourceFile] = {}
     packages: set[str] = set()
     digest = hashlib.sha256()
     for relative in sources:
         path = directory / relative
-        data = files.read(_resolved(path, directory.parent), limit_bytes=FILE_LIMIT_BYTES)
+        data = files.read(resolver.resolved(path), limit_bytes=FILE_LIMIT_BYTES)
         name = _dotted(relative)
         if relative.name == "__init__.py":
             packages.add(name)
@@ -138,20 +139,47 @@ def _dotted(relative: Path) -> str:
     return ".".join(parts)
 
 
-def _resolved(path: Path, root: Path) -> Path:
-    try:
-        real = path.resolve(strict=True)
-        inside = real.is_relative_to(root.resolve(strict=True))
-    # RuntimeError: a loop of links before Python 3.13; ValueError: a NUL in the name.
-    except (OSError, RuntimeError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    if not inside:
-        raise SourceError(
-            f"{path} is a link to {real}, outside the plugin's directory {root}",
-            file=str(path),
-            hint="copy the file, or load the plugin from where it lies",
-        )
-    return real
+class _Resolver:
+    """Where paths below ``root`` really lie, which has to be inside it; for one snapshot.
+
+    Each directory is looked up once, and of most files only whether they are links.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._known: dict[Path, Path] = {}
+        self._real_root: Path | None = None
+
+    def resolved(self, path: Path) -> Path:
+        """
+        Raises:
+            SourceError: nothing is there, or a link leads out of the root.
+        """
+        try:
+            real = self._resolve(path)
+            if self._real_root is None:
+                self._real_root = self._directory(self._root)
+            inside = real.is_relative_to(self._real_root)
+        # RuntimeError: a loop of links before Python 3.13; ValueError: a NUL in the name.
+        except (OSError, RuntimeError, ValueError) as error:
+            raise _unreadable(path, error) from None
+        if not inside:
+            raise SourceError(
+                f"{path} is a link to {real}, outside the plugin's directory {self._root}",
+                file=str(path),
+                hint="copy the file, or load the plugin from where it lies",
+            )
+        return real
+
+    def _resolve(self, path: Path) -> Path:
+        if path.name in {"", ".."} or stat.S_ISLNK(os.lstat(path).st_mode):
+            return path.resolve(strict=True)
+        return self._directory(path.parent) / path.name
+
+    def _directory(self, path: Path) -> Path:
+        if path not in self._known:
+            self._known[path] = path.resolve(strict=True)
+        return self._known[path]
 
 
 def _read_once(path: Path, limit_bytes: int) -> bytes:

@@ -29,6 +29,7 @@ import sys
 import time
 import traceback
 from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -245,9 +246,9 @@ def _execute(snapshots: list[SourceSnapshot]) -> None:
     """Import the last of them; the others are the plugins that it may import."""
     passengers, codes = _Passengers(), CodeCache()
     for number, snapshot in enumerate(snapshots):
-        declared = frozenset(passengers.namespaces)
+        declared = frozenset(passengers.namespaces) - {snapshot.top}
         namespace = Namespace(
-            snapshot, number, codes, neighbours=passengers, declared=declared - {snapshot.top}
+            snapshot, number, codes, neighbours=passengers, declared=partial(frozenset, declared)
         )
         passengers.namespaces[snapshot.top] = namespace
     namespace.execute()

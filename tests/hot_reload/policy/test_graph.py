@@ -18,6 +18,7 @@ from hot_reload.errors import (
 )
 from hot_reload.manifest import Dependency
 from hot_reload.policy.graph import DependencyGraph
+from hot_reload.policy.layered import Layered
 
 Edges = dict[str, tuple[str, ...]]
 
@@ -253,3 +254,48 @@ def test_ten_thousand_plugins_take_linear_work(shape: str) -> None:
     # Each plugin is entered once by the walk and once by the count of levels.
     assert needs.lookups <= 2 * count
     assert needed_by.lookups <= count
+
+
+@given(before=acyclic_edges(), after=acyclic_edges(), data=st.data())
+def test_a_changed_graph_is_the_graph_made_of_what_changed(
+    before: Edges, after: Edges, data: st.DataObject
+) -> None:
+    edges = {**before, **after}
+    try:
+        whole: DependencyGraph | None = graph_of(edges)
+    except CycleError:
+        whole = None
+    graph = graph_of(before)
+    change = {name: tuple(map(Dependency, needed)) for name, needed in after.items()}
+    if whole is None:
+        with pytest.raises(CycleError):
+            graph.with_edges(change)
+        return
+    changed = graph.with_edges(change)
+    assert graph == graph_of(before)
+    names = data.draw(st.sets(st.sampled_from(sorted(edges)))) if edges else set()
+    if any(names.intersection(needed) for name, needed in edges.items() if name not in names):
+        with pytest.raises(MissingDependency):
+            changed.without(*names)
+    else:
+        changed = changed.without(*names)
+        whole = graph_of({name: needed for name, needed in edges.items() if name not in names})
+    assert changed == whole
+    assert changed.levels() == whole.levels() == whole.levels(whole.names)
+    for name in whole.names:
+        assert changed.dependents(name) == whole.dependents(name)
+        assert changed.closure(name) == whole.closure(name)
+
+
+def test_a_change_of_one_among_ten_thousand_looks_at_that_one() -> None:
+    count = 10_000
+    graph = graph_of({f"p{index}": (f"p{index - 1}",) if index else () for index in range(count)})
+    changed = graph.with_edges({"new": (Dependency("p0"),)}).without("new")
+    for before, after in (
+        (graph.dependencies, changed.dependencies),
+        (graph._needs, changed._needs),
+        (graph._needed_by, changed._needed_by),
+    ):
+        assert isinstance(before, Layered)
+        assert isinstance(after, Layered)
+        assert after._base is before._base, "it was copied"

@@ -510,7 +510,7 @@ async def test_f11_a_stop_first_cascade_that_cannot_come_back_has_failed(bench: 
         assert isinstance(outcome, Failed)
         (user,) = outcome.cascade
         assert isinstance(user, Failed)
-        assert "ModuleNotFoundError: No module named 'base'" in user.rollback_failure.cause
+        assert "plugin 'user' needs 'base', which is not loaded" in user.rollback_failure.cause
         assert engine.status("base").failed
         assert engine.status("user").failed
         assert isinstance(await engine.reload("base"), Loaded)
@@ -653,3 +653,23 @@ async def test_a_follower_s_own_broken_file_is_not_forgotten(bench: Bench) -> No
         write(bench, "base", "2.0")
         assert isinstance(await engine.reload("base"), Swapped)
         assert "SyntaxError" in (engine.status("user").error or "")
+
+
+async def test_a_missing_dependency_that_is_imported_is_named_as_one(bench: Bench) -> None:
+    """HR-DEPS-09: not as a distribution that somebody should install."""
+    write(bench, "user", needs=["nowhere"])
+    async with Engine() as engine:
+        outcome = await engine.load(bench.plugins.path("user"))
+        assert isinstance(outcome, RolledBack)
+        assert outcome.failure.stage is Stage.METADATA
+        assert "plugin 'user' needs 'nowhere', which is not loaded" in outcome.failure.cause
+        assert "pip" not in str(outcome.failure)
+
+
+async def test_f51_true_for_one_is_a_change(bench: Bench) -> None:
+    write(bench, "base")
+    async with Engine() as engine:
+        await engine.load(bench.plugins.path("base"), config={"on": 1})
+        outcomes = await engine.reconfigure({"base": {"on": True}})
+        assert isinstance(outcomes["base"], Swapped)
+        assert engine.plugin("base").context.config["on"] is True

@@ -124,3 +124,34 @@ def test_a_class_from_a_submodule_of_its_own_counts_and_a_strangers_does_not() -
     made.A, made.B = own, stranger  # type: ignore[attr-defined]
     assert isinstance(find_factory(made, None)(CONTEXT), own)
     assert "counter@g1" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("parameters", "given"),
+    [
+        ("self", {}),
+        ("self, config", {"config": {"k": 1}}),
+        ("self, ctx, config=None", {"ctx": CONTEXT, "config": {"k": 1}}),
+        ("self, config, /", {"config": {"k": 1}}),
+        ("self, *, context", {"context": CONTEXT}),
+        ("self, context, other=2", {"context": CONTEXT, "other": 2}),
+    ],
+)
+def test_a_constructor_is_given_what_it_asks_for(parameters: str, given: dict[str, Any]) -> None:
+    source = (
+        f"class P:\n    version = '1'\n    def __init__({parameters}):\n"
+        "        self.given = {k: v for k, v in locals().items() if k != 'self'}\n"
+    )
+    assert make(source).given == given
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class P:\n version = '1'\n def __new__(cls, config): return [config]",
+        "class M(type):\n def __call__(cls, config): return [config]\n"
+        "class P(metaclass=M):\n version = '1'",
+    ],
+)
+def test_a_constructor_that_is_not_init_is_asked_by_its_signature(source: str) -> None:
+    assert make(source) == [{"k": 1}]

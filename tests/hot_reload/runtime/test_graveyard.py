@@ -67,3 +67,21 @@ async def test_it_remembers_a_bounded_number(bench: Bench, monkeypatch: pytest.M
             await engine.reload("counter", force=True)
         assert len(engine.lingering()) <= 3
     held.clear()
+
+
+async def test_F82_a_class_from_elsewhere_belongs_to_no_generation(bench: Bench) -> None:
+    bench.plugins.write(
+        "counter",
+        """
+        from types import SimpleNamespace
+
+        PLUGIN_META = {"version": "1.0"}
+
+        def create(config):
+            return SimpleNamespace(handle=lambda request: "1")
+        """,
+    )
+    async with Engine() as engine:
+        await engine.load(bench.plugins.path("counter"))
+        await engine.reload("counter", force=True)
+        assert engine.lingering() == ()

@@ -79,7 +79,7 @@ BROKEN_SOURCES = {
         "its metadata raised OSError",
     ),
     "async transform": (
-        b"class A:\n    version = '1'\n    async def enrich(self, event): return event\n",
+        b"class A:\n    version = '1'\n    async def enrich(self, event): return await event\n",
         Stage.METADATA,
         "cannot await",
     ),
@@ -146,7 +146,7 @@ async def assert_old_untouched(bench: Bench, engine: Engine, plugin: object) -> 
 @pytest.mark.parametrize("point", STAGES)
 @pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("asynchronous", [True, False], ids=["async", "sync"])
-async def test_a_fault_at_any_stage_rolls_back(
+async def test_f10_a_fault_at_any_stage_rolls_back(
     bench: Bench, point: str, kind: type[BaseException], asynchronous: bool
 ) -> None:
     bench.plugin()
@@ -231,7 +231,7 @@ async def test_a_broken_source_fails_the_reload_and_the_first_load(
         assert (await engine.load(path, name="again")).success
 
 
-async def test_I1_a_missing_dependency_names_the_command_that_installs_it(bench: Bench) -> None:
+async def test_I1_F24_a_missing_dependency_names_the_command_that_installs_it(bench: Bench) -> None:
     path = bench.plugins.write("counter", "import no_such_dependency_of_mine\n")
     async with Engine() as engine:
         outcome = await engine.load(path)
@@ -241,7 +241,7 @@ async def test_I1_a_missing_dependency_names_the_command_that_installs_it(bench:
     assert (outcome.failure.file, outcome.failure.line) == (str(path), 1)
 
 
-async def test_the_hooks_run_in_the_declared_order(bench: Bench) -> None:
+async def test_f10_the_hooks_run_in_the_declared_order(bench: Bench) -> None:
     bench.plugin()
     async with Engine() as engine:
         await engine.load(bench.plugins.path("counter"))
@@ -451,7 +451,7 @@ async def test_an_old_generation_is_collected_and_nothing_grows(
         assert engine.lingering() == ()
 
 
-async def test_a_listener_hears_one_start_and_one_end(bench: Bench) -> None:
+async def test_f22_a_listener_hears_one_start_and_one_end(bench: Bench) -> None:
     bench.plugin()
     heard: list[Any] = []
     async with Engine() as engine:
@@ -482,7 +482,7 @@ async def stop_first(bench: Bench, **options: Any) -> None:
     bench.plugin(policy="stop-first", **options)
 
 
-async def test_stop_first_stops_the_old_before_it_starts_the_new(bench: Bench) -> None:
+async def test_f11_stop_first_stops_the_old_before_it_starts_the_new(bench: Bench) -> None:
     await stop_first(bench)
     async with Engine() as engine:
         await engine.load(bench.plugins.path("counter"))
@@ -505,7 +505,7 @@ async def test_stop_first_stops_the_old_before_it_starts_the_new(bench: Bench) -
 
 
 @pytest.mark.parametrize("point", ["setup", "start", "set_reload_state", "on_reload"])
-async def test_stop_first_brings_the_old_back(bench: Bench, point: str) -> None:
+async def test_f11_stop_first_brings_the_old_back(bench: Bench, point: str) -> None:
     await stop_first(bench)
     async with Engine() as engine:
         await engine.load(bench.plugins.path("counter"))
@@ -536,7 +536,7 @@ async def test_stop_first_with_a_failing_capture_never_stops_the_old(bench: Benc
         assert await serving(engine) == ["1.0"]
 
 
-async def test_stop_first_that_cannot_be_undone_is_a_declared_failure(bench: Bench) -> None:
+async def test_f11_stop_first_that_cannot_be_undone_is_a_declared_failure(bench: Bench) -> None:
     bench.plugin("other", sink="sync")
     bench.gates["counter"] = gate = _opened()
     await stop_first(bench, sink="async")

@@ -75,7 +75,7 @@ def test_T13_the_engines_future_imports_do_not_leak() -> None:
     assert annotations == {"x": int, "return": None}
 
 
-def test_bytes_seen_before_compile_nothing() -> None:
+def test_f21_bytes_seen_before_compile_nothing() -> None:
     codes = CodeCache()
     first = codes.code(source(b"x = 1"))
     codes.code(source(b"x = 2"))

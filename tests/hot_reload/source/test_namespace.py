@@ -56,7 +56,7 @@ class Maker:
         snapshot = take_snapshot(path, DiskFiles())
         others = Others(neighbours or {})
         self.made.append(
-            Namespace(snapshot, number, self.codes, neighbours=others, declared=declared)
+            Namespace(snapshot, number, self.codes, neighbours=others, declared=lambda: declared)
         )
         return self.made[-1]
 
@@ -335,7 +335,7 @@ def test_a_neighbour_of_which_nothing_runs_cannot_be_imported(maker: Maker) -> N
 
     path = maker.plugins.write("user", "import geo")
     snapshot = take_snapshot(path, DiskFiles())
-    user = Namespace(snapshot, 1, maker.codes, neighbours=Gone({}), declared=["geo"])
+    user = Namespace(snapshot, 1, maker.codes, neighbours=Gone({}), declared=lambda: ["geo"])
     with pytest.raises(ModuleNotFoundError):
         user.execute()
     user.release()

@@ -133,7 +133,7 @@ async def test_i14_deep_recursion_without_a_limit() -> None:
     assert told.verdict in {Verdict.HUNG, Verdict.CRASHED, Verdict.OUT_OF_MEMORY}
 
 
-async def test_i8_processor_time_has_a_limit_too() -> None:
+async def test_i8_r5_processor_time_has_a_limit_too() -> None:
     limits = PreflightSettings(deadline_seconds=30, cpu_seconds=1)
     told = await verdict_of("while True:\n    pass\n", limits)
     assert told.verdict is Verdict.HUNG

@@ -55,7 +55,7 @@ async def test_hr_limit_05_a_storm_during_a_reload_gives_one_follow_up(started: 
     assert started.kinds == ["Swapped", "Swapped"]
 
 
-async def test_hr_limit_01_no_more_operations_than_the_rate(scene: Scene) -> None:
+async def test_f18_hr_limit_01_no_more_operations_than_the_rate(scene: Scene) -> None:
     settings = WatchSettings(cooldown_seconds=0, limit=3, window_seconds=10)
     scene.save("counter", 0)
     await scene.watch(settings=settings).start()
@@ -317,7 +317,7 @@ async def test_at_rest_nothing_runs_but_the_sweep(started: Scene) -> None:
 # HR-WATCH-09, 10: what comes and goes
 
 
-async def test_hr_watch_09_w17_new_file_and_copied_in_package(
+async def test_f44_hr_watch_09_w17_new_file_and_copied_in_package(
     started: Scene, tmp_path: Path
 ) -> None:
     source = tmp_path / "elsewhere" / "chat"
@@ -538,7 +538,7 @@ async def test_f40_a_source_that_dies_at_once_each_time_is_not_set_up_in_a_loop(
 # HR-WATCH-12, 13: switch and end
 
 
-async def test_hr_watch_12_disabled_nothing_enabled_it_catches_up(started: Scene) -> None:
+async def test_f44_hr_watch_12_disabled_nothing_enabled_it_catches_up(started: Scene) -> None:
     started.watcher.disable()
     started.save("counter", 2)
     started.save("other", 5)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from hot_reload.config.equality import same
 from hot_reload.config.problem import Problem, nearest
 from hot_reload.errors import CycleError, MissingDependency
 from hot_reload.manifest import Dependency
@@ -96,7 +97,7 @@ def plan(old: HostConfig | None, new: HostConfig, loaded: Registry, needs: Needs
         for name, entry in new.plugins.items()
         if name in loaded
         and name not in moved
-        and (name not in before or before[name].config != entry.config)
+        and (name not in before or not same(before[name].config, entry.config))
     }
     steps: list[Step] = [Load(each) for each in _load_order(new, loaded, needs)]
     steps += replaced
