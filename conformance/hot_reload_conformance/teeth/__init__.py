@@ -1,0 +1,1 @@
+"""The kit's teeth: which clause catches which wrong host or plugin, measured and gated."""
