@@ -8,12 +8,15 @@ word: ``call`` is the back door through which it sees who really answers.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hot_reload.ports import Clock, LoopClock
+from hot_reload.ports import ChangeSource, Clock, LoopClock
+from hot_reload_conformance.operated import AuditRecord, Counts, HostHealth
+from hot_reload_conformance.pace import Pace
 
 
 class Claim(enum.Enum):
@@ -66,8 +69,15 @@ METHODS: Mapping[Claim, tuple[str, ...]] = {
     Claim.SNAPSHOT: ("snapshot",),
     Claim.SINKS: ("emit", "add_sink", "remove_sink"),
     Claim.ENABLE: ("enable", "disable"),
+    Claim.EVENTS: ("events",),
+    Claim.HEALTH: ("healthy",),
     Claim.LAZY: ("register_lazy", "use"),
+    Claim.AUDIT: ("audit",),
+    Claim.CONFIG: ("render_config", "apply_config"),
+    Claim.METRICS: ("metrics",),
     Claim.VALIDATE: ("validated_sha256",),
+    Claim.WATCH: ("start_watch", "stop_watch"),
+    Claim.ENABLE_WATCH: ("enable_watch", "disable_watch"),
 }
 """The methods that a claim needs; a claim that is not listed needs none beyond the core."""
 
@@ -96,6 +106,10 @@ class Reply:
     stage: str | None = None
     state_carried: bool | None = None
     """For a reload, where the host tells: was state carried?"""
+    old: str = ""
+    """The version that served before, where the host tells; in its own way of writing it."""
+    new: str = ""
+    """The version that serves now, where the host tells."""
     warnings: tuple[str, ...] = ()
     said: str = ""
     """What was logged and printed while the operation ran; filled in by the kit."""
@@ -125,7 +139,9 @@ class Event:
 
     Kinds for handlers: ``ask`` (answer with the version), ``who`` (version and
     instance), ``add`` (add ``value`` to the state's counter), ``put`` (set the
-    state to ``value``) and ``get`` (answer with the state's ``repr``). For sinks
+    state to ``value``), ``get`` (answer with the state's ``repr``), ``needs`` (answer
+    with the name, the version, and those of what it imports), ``settings`` (answer with
+    the name and the settings) and ``change settings`` (change them in place). For sinks
     ``log``, with a producer and a sequence number from 1.
     """
 
@@ -133,6 +149,18 @@ class Event:
     value: Any = None
     producer: str = ""
     sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostEvent:
+    """One of the events that a host emits about its operations, as plain data."""
+
+    attempt: str
+    """What all events of one attempt have in common: the host's own number or id."""
+    phase: str
+    """``start``, ``progress`` or ``end``."""
+    plugin: str
+    operation: str = ""
 
 
 REFERENCE_ORDER: tuple[str, ...] = (
@@ -197,6 +225,36 @@ class PluginSpec:
     copies: int = 1
     """2: two plugins in one module, and nothing that chooses (stage ``plugin``)."""
     dependencies: tuple[str, ...] = ()
+    """Render the declaration of these plugins, each by its name, with a range of releases
+    behind it at times (``base``, ``base<2``), and ``dialect.dependency_lines(spec)``, by which
+    its own code imports them (claim ``dependencies``)."""
+    imports: bool = True
+    """False: its code does not import what it needs; ``dependency_lines`` sees to that."""
+    release: str = ""
+    """Render this as the version that the host reads (``1.5``), of which ranges speak."""
+    settings: bool = False
+    """Render a plugin that takes settings, and the declaration that ``size`` among them is a
+    whole number, where the host knows such; it calls ``self.p.configure(settings)`` whenever
+    it is given some, which raises where they are to be refused (claim ``config``)."""
+    roles: tuple[str, ...] = ()
+    """Stages of the pipeline that it takes part in (claim ``stages``), of: filter, enricher,
+    processor, redactor. The method of each is ``return self.p.stage(event, role)``, and a
+    filter's lets the event pass."""
+    awaits: bool = False
+    """Render a sink that is a coroutine, ``await self.p.areceive(event)``, if there are such."""
+    background: bool = False
+    """Render a start that begins, behind its probe call, a task which the host owns and which
+    runs ``self.p.background()`` (claim ``ownership``)."""
+    migrates: bool = False
+    """Render a restoring hook that is told the old version, ``self.p.set_state(state,
+    learned=version)`` (claim ``state-migration``)."""
+    connection: bool = False
+    """Render a plugin that has the host keep a connection (claim ``connections``): a first
+    generation registers ``self.p.connect()``, as it starts or when it is first called, and
+    whoever is given it calls ``self.p.handed(connection)``."""
+    inputs: tuple[str, ...] = ()
+    """Render the declaration of these data files, by paths relative to the main file's
+    directory (claim ``inputs``)."""
     inherited: bool = False
     """Render the hooks in a base class of the plugin's, where the dialect has classes."""
     directory: str = ""
@@ -220,6 +278,13 @@ class Ports:
     hook_deadline_seconds: float = 0.25
     """How long a hook may take in checks of hangs; hand it to a host that has deadlines."""
     drain_deadline_seconds: float = 0.5
+    hints: Callable[[tuple[Path, ...]], ChangeSource] | None = None
+    """Where the kit's clock rules, the system's events come from here as well: some of them.
+    Ignore it in a host whose events cannot be replaced, and let it poll by the clock."""
+
+
+OPERATION_DEADLINE_SECONDS = 5.0
+"""For an operation of a host that declares nothing else."""
 
 
 class HostAdapter:
@@ -236,6 +301,19 @@ class HostAdapter:
     construct, setup, start, get_reload_state, set_reload_state, health_check, on_reload."""
     hook_order: ClassVar[Sequence[str]] = REFERENCE_ORDER
     """The order of hooks in a successful reload; hooks that the host lacks are left out."""
+    producer_pause_seconds: ClassVar[float] = 0.1
+    """The declared bound: how long a reload may hold a producer up inside ``emit``."""
+    memory_per_reload_bytes: ClassVar[int] = 8_192
+    """The declared bound: how much memory a reload may leave, in the mean of many."""
+
+    config_formats: ClassVar[tuple[str, ...]] = (".json",)
+    """The endings of the settings files that the host reads, of: .json, .toml, .yaml (claim
+    ``config``); the first is used where the format does not matter."""
+    operation_deadline_seconds: ClassVar[float] = OPERATION_DEADLINE_SECONDS
+    """The declared bound: how long one operation may take. More gives each check more time."""
+
+    pace: ClassVar[Pace] = Pace()
+    """The declared durations and numbers of a host that watches, limits or retries."""
 
     async def open(self, workdir: Path, ports: Ports) -> None:
         """Make a fresh host that finds its plugins in ``workdir``."""
@@ -290,6 +368,10 @@ class HostAdapter:
         """How many accepted events the host counted as dropped (claim ``sinks``)."""
         return 0
 
+    async def dropped_by_sink(self) -> Mapping[str, int] | None:
+        """The same by the sink's name; None: the host does not count by name."""
+        return None
+
     async def settle(self) -> None:
         """Return once what was emitted has reached its sinks, for hosts that queue."""
 
@@ -309,6 +391,92 @@ class HostAdapter:
         """One plugin's reply; its first use loads it (claim ``lazy``)."""
         raise NotImplementedError
 
+    async def events(self) -> Sequence[HostEvent]:
+        """All events since ``open``, in the order in which they were emitted (``events``)."""
+        raise NotImplementedError
+
+    async def healthy(self, ref: str) -> bool:
+        """Whether the host takes the plugin for healthy now (claim ``health``)."""
+        raise NotImplementedError
+
+    async def start_watch(self, directory: Path) -> None:
+        """Begin to watch ``directory``, in which the loaded plugins lie (claim ``watch``)."""
+        raise NotImplementedError
+
+    async def stop_watch(self) -> None:
+        """End the watch; after that nothing of it runs (claim ``watch``)."""
+        raise NotImplementedError
+
+    async def enable_watch(self) -> None:
+        """Go on watching (claim ``enable-watch``)."""
+        raise NotImplementedError
+
+    async def disable_watch(self) -> None:
+        """Pause the watch (claim ``enable-watch``)."""
+        raise NotImplementedError
+
+    async def watch_trouble(self) -> str:
+        """Why the host says that edits are not seen now; "": it says that they are."""
+        return ""
+
+    async def listen(self, callback: Callable[[], None]) -> bool:
+        """Have ``callback`` called at each reload; False: the host has no callbacks."""
+        return False
+
+    async def reload_many(self, refs: Sequence[str]) -> Reply | bool | None:
+        """Reload all of these in one go, for hosts with ``dependencies`` that can."""
+        raise NotImplementedError
+
+    async def unload_with_dependents(self, ref: str) -> Reply | bool | None:
+        """Take the plugin out with all that need it, for hosts with ``dependencies`` that can."""
+        raise NotImplementedError
+
+    def render_config(self, settings: Mapping[str, Mapping[str, Any]], ending: str) -> str:
+        """A settings file in the host's dialect, which gives each of these plugins, by its
+        ref, these settings; ``ending`` is one of ``config_formats`` (claim ``config``).
+
+        Keys keep their order, and each setting begins a line of its own. The file will lie
+        in the working directory.
+        """
+        raise NotImplementedError
+
+    async def apply_config(self, path: Path) -> Reply | bool | None:
+        """Have the host take up what the settings file holds now (claim ``config``)."""
+        raise NotImplementedError
+
+    async def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> Reply | bool | None:
+        """Hand the host this very mapping of plugins to settings, for hosts with ``config``
+        that take one."""
+        raise NotImplementedError
+
+    async def start_config_watch(self, path: Path) -> None:
+        """Begin to watch a settings file that was applied, for hosts with ``config`` that can."""
+        raise NotImplementedError
+
+    # Of the next three the kit asks once before the first operation, too.
+
+    async def health(self) -> HostHealth:
+        """What the host's health says now, for hosts with ``health`` that report it."""
+        raise NotImplementedError
+
+    async def metrics(self) -> Counts:
+        """The host's own counters now (claim ``metrics``)."""
+        raise NotImplementedError
+
+    async def audit(self) -> Sequence[AuditRecord]:
+        """All audit records since ``open``, the oldest first (claim ``audit``)."""
+        raise NotImplementedError
+
+    def acting_as(self, by: str, why: str) -> AbstractContextManager[object]:
+        """While it is entered, operations are asked for by ``by``, because of ``why``; for
+        hosts with ``audit`` that can be told."""
+        raise NotImplementedError
+
+    async def force_reload(self, ref: str) -> Reply | bool | None:
+        """Reload past a check that would refuse it, or though nothing changed; for hosts with
+        ``audit`` that can be forced."""
+        raise NotImplementedError
+
     async def validated_sha256(self, ref: str) -> str:
         """The hash, in hex, of the main file's bytes that the host validated (``validate``)."""
         raise NotImplementedError
@@ -321,4 +489,19 @@ def implements(adapter: object, method: str) -> bool:
     if not callable(found):
         return False
     inherited = found is getattr(HostAdapter, method, None)
-    return not inherited or method in ("close", "add_sink", "remove_sink", "dropped", "settle")
+    return not inherited or method in _WORKING
+
+
+_WORKING = frozenset(
+    {
+        "close",
+        "add_sink",
+        "remove_sink",
+        "dropped",
+        "dropped_by_sink",
+        "settle",
+        "watch_trouble",
+        "listen",
+    }
+)
+"""Methods that do something useful as they are."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from hot_reload_conformance.adapter import Claim
+from hot_reload_conformance.adapter import Claim, Ports
 from hot_reload_conformance.contract.clause import Clause, Kind
 from hot_reload_conformance.contract.clauses import CONTRACT
 
@@ -35,8 +36,9 @@ class Check:
 
     ``run`` is given a ``Case`` (hosts) or a ``PluginCase`` (plugins) and the
     variant's value; it raises ``Violation``, ``CannotJudge`` or ``NotClaimed``, or
-    returns: the clause held. A machine's (``Kind.MACHINE``) is a plain function: it
-    is given the ``HostSubject`` and the ``Budget``, and returns a ``Finding`` or None.
+    returns: the clause held. One that ``explores`` (a state machine, the simulation) is
+    a plain function: it is given the ``HostSubject`` and the ``Budget``, and returns a
+    ``Finding`` or None.
     """
 
     clause: Clause
@@ -47,15 +49,25 @@ class Check:
     """Claims that this check needs, those of the clause among them."""
     deadline_seconds: float
     """For each variant."""
+    ports: Callable[[], Ports] = Ports
+    """Makes what is lent to the host in each variant."""
     order: int
     module: str = ""
     """The module that holds ``run``."""
+    explores: bool = False
+    """It makes hosts of its own, as many as the budget allows, and has no variants."""
 
     @property
     def id(self) -> str:
-        """Unique, and stable: ``takes-effect``, ``no-loss[machine]``."""
-        suffix = "[machine]" if self.kind is Kind.MACHINE else ""
-        return f"{self.clause.slug}{suffix}"
+        """Unique, and stable: ``takes-effect``, ``no-loss[machine]``, ``no-loss[simulated]``."""
+        if not self.explores:
+            return self.clause.slug
+        return f"{self.clause.slug}[{'machine' if self.kind is Kind.MACHINE else 'simulated'}]"
+
+    def replays(self, script: str) -> bool:
+        """Whether ``script``, of a finding's replay, is one that this check explores by."""
+        simulated = re.match(r"py\d", script) is not None
+        return self.explores and simulated is (self.kind is Kind.SIMULATION)
 
 
 _checks: list[Check] = []
@@ -71,19 +83,49 @@ MODULES = (
     "roll_report",
     "state",
     "state_live",
+    "state_handover",
     "flow",
+    "flow_bounds",
+    "flow_drain",
+    "flow_stages",
     "guard",
     "race",
+    "race_live",
+    "race_asked",
+    "race_ended",
     "leak",
+    "leak_owned",
+    "deadline",
+    "obs",
+    "obs_operate",
+    "obs_counts",
+    "obs_audit",
     "iso",
+    "watch",
+    "watch_files",
+    "watch_pace",
+    "watch_noise",
+    "watch_life",
+    "deps",
+    "deps_edges",
+    "guard_dependents",
+    "conf",
+    "conf_watch",
+    "conf_safe",
+    "limit",
+    "limit_retry",
+    "limit_storm",
     "plug",
     "plug_hooks",
     "plug_left",
     "plug_data",
     "plug_swap",
+    "plug_tolerant",
+    "plug_config",
     "machine",
+    "simulated",
 )
-"""The modules of ``checks``, in the order in which they run: examples before machines."""
+"""The modules of ``checks``, in the order in which they run: examples, machines, simulations."""
 
 
 def check(
@@ -93,10 +135,14 @@ def check(
     needs: Sequence[Claim] = (),
     kind: Kind = Kind.EXAMPLE,
     deadline_seconds: float = 10.0,
+    ports: Callable[[], Ports] = Ports,
+    explores: bool = False,
 ) -> Callable[[F], F]:
     """Register the decorated function as a check of the clause ``code``.
 
-    ``variants`` is a sequence, or a function of the adapter's class that gives one.
+    ``variants`` is a sequence, or a function of the adapter's class that gives one;
+    ``ports`` makes other deadlines or another clock than the usual ones for each variant;
+    ``explores`` is for plain functions that make hosts of their own, as machines do.
 
     Raises:
         KeyError: there is no such clause.
@@ -112,8 +158,10 @@ def check(
             variants=choose,
             needs=clause.claims | frozenset(needs),
             deadline_seconds=deadline_seconds,
+            ports=ports,
             order=len(_checks),
             module=function.__module__,
+            explores=explores or kind is Kind.MACHINE,
         )
         if any(each.id == made.id for each in _checks):
             raise ValueError(f"two checks are called {made.id}")

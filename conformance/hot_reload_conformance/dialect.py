@@ -33,6 +33,21 @@ _WAYS = {"absolute": _absolute, "relative": lambda: _RELATIVE, "late": _late}
 """
 
 
+def dependency_lines(spec: PluginSpec) -> list[str]:
+    """The lines, behind that with ``probe.attach``, by which a plugin's own code imports the
+    plugins that ``spec`` names as its dependencies, and tells the probe ``P`` what it reached."""
+    names = [dependency_name(each) for each in spec.dependencies if spec.imports]
+    return [
+        *(f"import {name}" for name in names),
+        *([f"P.needs({', '.join(names)})"] * bool(names)),
+    ]
+
+
+def dependency_name(dependency: str) -> str:
+    """``base`` of ``base<2``."""
+    return re.split(r"[<>=!~ ]", dependency, maxsplit=1)[0]
+
+
 def package_files(spec: PluginSpec, text: str, *, import_name: str = "") -> Mapping[str, str]:
     """A plugin of one file as a package: its ``__init__`` and a module ``part`` of its own.
 

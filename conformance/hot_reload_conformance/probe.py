@@ -20,9 +20,11 @@ keeps a generation alive.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import inspect
 import itertools
+import json
 import os
 import threading
 import weakref
@@ -60,6 +62,36 @@ class Delivery:
     serial: int
     producer: str
     sequence: int
+    value: Any = None
+    """What the event held when it arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One event that went through one stage of the pipeline in an instance."""
+
+    order: int
+    plugin: str
+    version: str
+    serial: int
+    role: str
+    producer: str
+    sequence: int
+
+
+class Connection:
+    """A connection that a host keeps for its plugins; ``close`` ends it for good."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.open = True
+
+    def close(self) -> None:
+        self.open = False
+
+
+REDACTED = "redacted"
+"""What an event's value is once it went through a redactor."""
 
 
 @dataclass(slots=True)
@@ -106,6 +138,9 @@ class Recording:
 
     moments: list[Moment] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
+    passes: list[Pass] = field(default_factory=list)
+    learned: list[tuple[str, str, str]] = field(default_factory=list)
+    """What restoring hooks were told: plugin, its version, and the old version as given."""
     health: dict[tuple[str, str], Any] = field(default_factory=dict)
     """What ``health`` answers for (plugin, version); True where nothing is set."""
     released: threading.Event = field(default_factory=threading.Event)
@@ -115,6 +150,11 @@ class Recording:
     about; must not raise. For checks that do something at every moment of a reload."""
     asynchronous: bool = False
     """Whether a hook or handler was ever awaited: the host's plugins are coroutines."""
+    undrivable: bool = False
+    """Whether an action that has to wait met a synchronous hook: what followed proves nothing."""
+    pause: Callable[[Probe, str], Awaitable[None]] | None = None
+    """Awaited wherever a plugin's coroutine could wait, before what is planned there: the
+    simulation's way in. Given what ``plan`` would be given; may raise."""
     _plans: list[_Plan] = field(default_factory=list)
     _tracked: list[tuple[str, int, str, weakref.ref[Any]]] = field(default_factory=list)
     _order: itertools.count[int] = field(default_factory=itertools.count)
@@ -173,12 +213,21 @@ class Recording:
             if label.startswith(f"{plugin} ") and ref() is not None
         ]
 
-    def _note(self, probe: Probe, what: str, phase: str) -> None:
+    def forget_tracked(self) -> None:
+        """Watch no longer over what has been tracked up to now."""
         with self._lock:
-            moment = Moment(
-                next(self._order), probe.plugin, probe.version, probe.serial, what, phase
-            )
+            self._tracked.clear()
+
+    def noted(self, plugin: str, version: str, serial: int, what: str, phase: str) -> Moment:
+        """Add a moment that a plugin in another process reported; it is over, so no listener
+        is told."""
+        with self._lock:
+            moment = Moment(next(self._order), plugin, version, serial, what, phase)
             self.moments.append(moment)
+        return moment
+
+    def _note(self, probe: Probe, what: str, phase: str) -> None:
+        moment = self.noted(probe.plugin, probe.version, probe.serial, what, phase)
         for listener in tuple(self.listeners):
             listener(moment)
 
@@ -204,7 +253,21 @@ class Recording:
         with self._lock:
             self._tracked.append((f"{probe.plugin} {probe.version}", probe.serial, kind, ref))
 
-    def _deliver(self, probe: Probe, producer: str, sequence: int) -> None:
+    def _pass(self, probe: Probe, role: str, event: Any) -> None:
+        with self._lock:
+            self.passes.append(
+                Pass(
+                    next(self._order),
+                    probe.plugin,
+                    probe.version,
+                    probe.serial,
+                    role,
+                    event.producer,
+                    event.sequence,
+                )
+            )
+
+    def _deliver(self, probe: Probe, event: Any) -> None:
         with self._lock:
             self.deliveries.append(
                 Delivery(
@@ -212,8 +275,9 @@ class Recording:
                     probe.plugin,
                     probe.version,
                     probe.serial,
-                    producer,
-                    sequence,
+                    event.producer,
+                    event.sequence,
+                    event.value,
                 )
             )
 
@@ -227,13 +291,17 @@ class Probe:
         self.version = version
         self.serial = next(recording._serials)
         self.state: Any = {}
+        self.connection: Connection | None = None
+        self.settings: Any = None
+        self.uses: tuple[Any, ...] = ()
+        """The modules of other plugins that this one imports; each has a ``P`` of its own."""
         self.ways: Mapping[str, Callable[[], str]] = {}
         recording._track(self, "probe", self)
 
     def construct(self, instance: object) -> Probe:
         """The constructor ran: a probe of its own for ``instance``, with a fresh state."""
         own = Probe(self.recording, self.plugin, self.version)
-        own.ways = self.ways
+        own.ways, own.uses = self.ways, self.uses
         self.recording._track(own, "instance", instance)
         self.recording._track(own, "class", type(instance))
         own.hook("construct")
@@ -280,12 +348,56 @@ class Probe:
     def receive(self, event: Any) -> None:
         """A sink was given an event."""
         self._act("receive")
-        self.recording._deliver(self, event.producer, event.sequence)
+        self.recording._deliver(self, event)
 
     async def areceive(self, event: Any) -> None:
-        """An asynchronous sink was given an event."""
+        """An asynchronous sink was given an event. It gives the loop a turn, as real ones do."""
         await self._aact("receive")
-        self.recording._deliver(self, event.producer, event.sequence)
+        await asyncio.sleep(0)
+        self.recording._deliver(self, event)
+
+    def stage(self, event: Any, role: str) -> Any:
+        """One stage of the pipeline: notes that ``event`` came by, and gives it on.
+
+        A redactor's has ``REDACTED`` for its value.
+        """
+        self._act(role)
+        self.recording._pass(self, role, event)
+        return dataclasses.replace(event, value=REDACTED) if role == "redactor" else event
+
+    async def background(self) -> None:
+        """What a task of the plugin's own runs until it is cancelled; its end takes turns."""
+        self.recording._note(self, "background", "begin")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            self.recording._note(self, "background", "end")
+
+    def needs(self, *modules: Any) -> None:
+        """This plugin's module imported those of other plugins, whose probes are their ``P``."""
+        self.uses = modules
+
+    def seen(self) -> str:
+        """``top v1 (base v2)``: this plugin, and what it reaches by its imports, right now."""
+        below = ", ".join(module.P.seen() for module in self.uses)
+        return f"{self.plugin} {self.version}" + (f" ({below})" if below else "")
+
+    def configure(self, settings: Any) -> None:
+        """The plugin was given ``settings``: it keeps the very object, or raises as planned."""
+        self.hook("configure")
+        self.settings = settings
+
+    def connect(self) -> Connection:
+        """Open a connection, for the host to keep; it is this instance's now."""
+        return self.handed(Connection(self.serial))
+
+    def handed(self, connection: Connection) -> Connection:
+        """The host gave ``connection`` to this instance."""
+        self.connection = connection
+        self.recording._note(self, "handed", "end")
+        return connection
 
     def get_state(self) -> Any:
         """What a state hook hands out: a plain copy of the state."""
@@ -297,8 +409,9 @@ class Probe:
         await self.ahook("get_reload_state")
         return _copied(self.state)
 
-    async def aset_state(self, state: Any) -> None:
+    async def aset_state(self, state: Any, learned: str | None = None) -> None:
         """``set_state`` for an asynchronous hook."""
+        self.learn(learned)
         await self.ahook("set_reload_state")
         self.state = state
 
@@ -307,10 +420,16 @@ class Probe:
         await self.ahook("health_check")
         return self.recording.health.get((self.plugin, self.version), True)
 
-    def set_state(self, state: Any) -> None:
-        """What a state hook was given."""
+    def set_state(self, state: Any, learned: str | None = None) -> None:
+        """What a state hook was given; ``learned`` is the old version, where it was told."""
+        self.learn(learned)
         self.hook("set_reload_state")
         self.state = state
+
+    def learn(self, version: str | None) -> None:
+        """A hook was told the old generation's version."""
+        if version is not None:
+            self.recording.learned.append((self.plugin, self.version, str(version)))
 
     def health_check(self) -> Any:
         """What a health hook answers."""
@@ -328,6 +447,15 @@ class Probe:
             return repr(self.state)
         elif kind == "who":
             return f"{self.version}#{self.serial}"
+        elif kind == "needs":
+            return self.seen()
+        elif kind == "change settings":
+            self.settings["greeting"] = f"changed by {self.plugin}"
+        elif kind == "settings":
+            return f"{self.plugin} {json.dumps(self.settings, sort_keys=True, default=repr)}"
+        elif kind == "connection":
+            wire = self.connection
+            return "none" if wire is None else f"{wire.number} {'open' if wire.open else 'closed'}"
         if handler in self.ways:
             return f"{self.ways[handler]()}{suffix}"
         return f"{self.version}{suffix}"
@@ -337,10 +465,17 @@ class Probe:
         if action is None:
             return
         answer = action(self)
-        if inspect.isawaitable(answer):
+        if not inspect.isawaitable(answer):
+            return
+        try:
             _drive(answer)
+        except NotDrivable:
+            self.recording.undrivable = True
+            raise
 
     async def _aact(self, what: str) -> None:
+        if self.recording.pause is not None:
+            await self.recording.pause(self, what)
         action = self.recording._due(self, what)
         if action is None:
             return
@@ -373,7 +508,15 @@ class NotDrivable(Exception):
 CASE_VARIABLE = "HOT_RELOAD_CONFORMANCE_CASE"
 """Set in the environment while a case runs, for the processes that its host starts."""
 
+REPORT_VARIABLE = "HOT_RELOAD_CONFORMANCE_REPORT"
+"""In the environment of a host's process: the file to which the plugins there report."""
+
 _current: Recording | None = None
+
+
+def current() -> Recording | None:
+    """The recording of the case that runs; None: none does."""
+    return _current
 
 
 def install(recording: Recording | None) -> Recording | None:
@@ -393,13 +536,14 @@ def attach(plugin: str, version: str, ways: Mapping[str, Callable[[], str]] | No
     ``ways``: handler → what gives the version that this handler answers with, for
     packages (``dialect.package_files`` writes them).
 
-    In a process that a host started to try an import, nobody listens: what the
-    plugin reports there is dropped.
+    In a process that a host started, moments go to the file that ``REPORT_VARIABLE``
+    names (``report_file.ReportFile``); where it names none, nobody listens, and what the
+    plugin reports is dropped.
 
     Raises:
         RuntimeError: no case runs; a rendered plugin is of no use outside the kit.
     """
-    recording = _current
+    recording = _current or _of_another_process()
     if recording is None and os.environ.get(CASE_VARIABLE):
         recording = Recording()
     if recording is None:
@@ -408,6 +552,31 @@ def attach(plugin: str, version: str, ways: Mapping[str, Callable[[], str]] | No
     probe.ways = ways or {}
     probe.hook("import")
     return probe
+
+
+def _of_another_process() -> Recording | None:
+    """The recording of a host's own process, made at the first call; it writes to the file."""
+    path = os.environ.get(REPORT_VARIABLE)
+    if not path:
+        return None
+    recording = Recording()
+    # Instances are told apart across processes too, and the file has one line for a moment.
+    recording._serials = itertools.count(os.getpid() * 1000 + 1)
+    recording.listeners.append(lambda moment: _append(path, moment))
+    install(recording)
+    return recording
+
+
+def _append(path: str, moment: Moment) -> None:
+    line = json.dumps(
+        [moment.plugin, moment.version, moment.serial, moment.what, moment.phase]
+    ).encode()
+    # One write to a descriptor opened for appending: lines of several processes do not mix.
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, line + b"\n")
+    finally:
+        os.close(descriptor)
 
 
 def reach(plugin: str, version: str, what: str) -> None:

@@ -58,6 +58,9 @@ class PluginSubject:
     """For a sink: what has arrived where it writes, in order, as the events that were written."""
     states: Sequence[Any] | Any = ()
     """States that its restore hook takes: a sequence, a Hypothesis strategy, or recorded files."""
+    recorded: Sequence[str | Path] = ()
+    """Files with a state of an earlier released version, as JSON, kept in the plugin's repository;
+    a relative path begins at the plugin's own folder, and of a folder every ``*.json`` counts."""
     secrets: Sequence[str] = ()
     """Values in ``config`` that must appear nowhere."""
 

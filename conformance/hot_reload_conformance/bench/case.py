@@ -18,7 +18,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,16 +28,15 @@ from hot_reload_conformance.adapter import (
     Claim,
     Event,
     HostAdapter,
+    HostEvent,
     PluginSpec,
     Ports,
     Reply,
 )
 from hot_reload_conformance.probe import Recording
-from hot_reload_conformance.verdict import KitError, Step, Violation
+from hot_reload_conformance.verdict import KitError, NotClaimed, Step, Violation
 
 T = TypeVar("T")
-
-OPERATION_DEADLINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +48,19 @@ class Budget:
     steps: int = 25
     repeats: int = 5
     """How often checks of the kind "after N reloads" reload."""
+    real_time: bool = False
+    """Judge watches that do not take the kit's clock as well: seconds to minutes each."""
+    simulated_runs: int = 12
+    """How often the simulation runs each of its scripts, with other decisions each time."""
     seed: int | None = None
     replay: str = ""
-    """What a machine replays instead of exploring: what follows ``CODE=`` in a finding's replay."""
+    """What a machine or a simulation replays instead of exploring: what follows ``CODE=`` in a
+    finding's replay."""
     shrink: bool = True
     """False for expected failures: any example will do."""
     database: str = ""
-    """A directory for a machine's failing examples, to begin with the next time; "": none."""
+    """Where a machine's failing examples are kept, to begin with the next time: folders and URLs
+    of Redis servers, a line each; "": nowhere."""
 
 
 @dataclass
@@ -70,6 +75,10 @@ class Case:
     story: list[Step] = field(default_factory=list)
     escaped: list[BaseException] = field(default_factory=list)
     """Exceptions that are no ``Exception`` and came out of the host to its caller."""
+    doing: str = ""
+    """The adapter's operation that is under way, or was the last."""
+    closed: bool = False
+    """Set by a check that closes the adapter itself."""
     _writes: int = 0
     # Well in the past, so that no file is ever newer than the clock of the machine; read once,
     # so that two writes in the same second are that, whenever they happen.
@@ -167,6 +176,21 @@ class Case:
     async def register_lazy(self, ref: str) -> Reply:
         return await self._operate("register_lazy", ref)
 
+    async def reload_many(self, refs: Sequence[str]) -> Reply:
+        return await self._operate("reload_many", refs)
+
+    async def unload_with_dependents(self, ref: str) -> Reply:
+        return await self._operate("unload_with_dependents", ref)
+
+    async def force_reload(self, ref: str) -> Reply:
+        return await self._operate("force_reload", ref)
+
+    async def apply_config(self, path: Path) -> Reply:
+        return await self._operate("apply_config", path)
+
+    async def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> Reply:
+        return await self._operate("configure", settings)
+
     async def use(self, ref: str) -> str:
         """One plugin's reply through its first or a later use (claim ``lazy``)."""
         reply = await self.guarded(self.adapter.use(ref), f"use {ref}")
@@ -193,6 +217,10 @@ class Case:
         if await self.guarded(self.adapter.emit(event), "emit") is not False:
             self.accepted.append(event)
         return event
+
+    async def events(self) -> Sequence[HostEvent]:
+        """What the host has emitted up to now (claim ``events``)."""
+        return tuple(await self.guarded(self.adapter.events(), "events"))
 
     async def settle(self) -> None:
         """Wait until what was emitted has reached its sinks."""
@@ -252,7 +280,7 @@ class Case:
         awaitable: Awaitable[T],
         what: str,
         *,
-        deadline_seconds: float = OPERATION_DEADLINE_SECONDS,
+        deadline_seconds: float | None = None,
     ) -> T:
         """Await an adapter's coroutine under a deadline.
 
@@ -260,6 +288,8 @@ class Case:
             Violation: it did not come back in time.
             KitError: the adapter itself broke.
         """
+        if deadline_seconds is None:
+            deadline_seconds = self.adapter.operation_deadline_seconds
         outcome = await self._contained(awaitable, what, deadline_seconds)
         if isinstance(outcome, _Raised):
             self._blame_adapter(outcome.error, what)
@@ -268,14 +298,17 @@ class Case:
             ) from None
         return outcome
 
-    async def _operate(self, operation: str, ref: str) -> Reply:
+    async def _operate(self, operation: str, ref: Any) -> Reply:
+        """``ref`` is what the adapter's method is given: a plugin's, as a rule."""
         method = getattr(self.adapter, operation)
         with _heard() as heard:
             outcome = await self._contained(
-                method(ref), f"{operation} {ref}", OPERATION_DEADLINE_SECONDS
+                method(ref), f"{operation} {ref}", self.adapter.operation_deadline_seconds
             )
         if isinstance(outcome, _Raised):
             error = outcome.error
+            if isinstance(error, NotClaimed):
+                raise error  # the adapter says that its host has no such operation
             self._blame_adapter(error, f"{operation}({ref!r})")
             if not isinstance(error, Exception):
                 self.escaped.append(error)
@@ -296,7 +329,8 @@ class Case:
             )
             reply = replace(reply, channel=channel)
         said = "ok" if reply.ok else f"failed: {reply.everything.strip() or 'no word why'}"
-        self.tell(f"{operation} {ref}", seen=said if len(said) < 300 else said[:297] + "...")
+        about = ref.name if isinstance(ref, Path) else ref
+        self.tell(f"{operation} {about}", seen=said if len(said) < 300 else said[:297] + "...")
         return reply
 
     async def _contained(
@@ -310,6 +344,7 @@ class Case:
             except BaseException as error:
                 return _Raised(error)
 
+        self.doing = what
         task = asyncio.ensure_future(run())
         try:
             done, _ = await asyncio.wait({task}, timeout=deadline_seconds)

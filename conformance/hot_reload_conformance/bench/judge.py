@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.bench.runner import run_host_check, self_test
-from hot_reload_conformance.check import Check, Variants
-from hot_reload_conformance.contract.clause import Kind
+from hot_reload_conformance.check import Check
 from hot_reload_conformance.subject import HostSubject, PluginUnderTest
 from hot_reload_conformance.subjects.expectation import Expectations
 from hot_reload_conformance.verdict import CheckResult, KitError, Verdict
@@ -18,7 +18,10 @@ Subject: TypeAlias = HostSubject | PluginUnderTest
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """``CODE=script``: run only this again. For a machine its script, else a variant's name."""
+    """``CODE=script``: run only this again.
+
+    For a machine its script, for a simulation its trace too, else a variant's name.
+    """
 
     code: str
     script: str
@@ -85,13 +88,19 @@ class Judge:
             budget = replace(budget, shrink=False)  # what is known to fail needs no small example
         if self.replay is None:
             return budget, check
-        if check.kind is Kind.MACHINE:
+        if check.explores:
             return replace(budget, replay=self.replay.script), check
-        return budget, replace(check, variants=_only(check.variants, self.replay.script))
+        return budget, narrowed(check, (self.replay.script,))
 
 
-def _only(variants: Variants, name: str) -> Variants:
-    return lambda adapter: [each for each in variants(adapter) if each.name == name]
+def narrowed(check: Check, names: Sequence[str]) -> Check:
+    """``check`` in those of its variants alone; no names: as it is."""
+    if not names or check.explores:
+        return check
+    chosen, every = frozenset(names), check.variants
+    return replace(
+        check, variants=lambda adapter: [each for each in every(adapter) if each.name in chosen]
+    )
 
 
 def kit_error(subject: str, check: Check, reason: str) -> CheckResult:

@@ -9,12 +9,20 @@ signal where there is a main thread to interrupt.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import traceback
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
+from hot_reload.ports import LoopClock
 from hot_reload_conformance import probe
-from hot_reload_conformance.adapter import HostAdapter, Ports
+from hot_reload_conformance.adapter import (
+    OPERATION_DEADLINE_SECONDS,
+    Claim,
+    HostAdapter,
+    Ports,
+)
 from hot_reload_conformance.bench.case import Budget, Case
 from hot_reload_conformance.bench.isolation import (
     PLANNED,
@@ -28,7 +36,6 @@ from hot_reload_conformance.bench.isolation import (
 )
 from hot_reload_conformance.bench.tally import judged
 from hot_reload_conformance.check import Check, Variant
-from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import (
     CannotJudge,
@@ -78,9 +85,9 @@ def run_host_check(
 
 
 def _judged(subject: HostSubject, check: Check, variant: Variant, budget: Budget) -> Finding | None:
-    if check.kind is not Kind.MACHINE:
+    if not check.explores:
         return run_variant(subject, _bound(check, variant), variant, check, budget)
-    try:  # a machine makes a case of its own for each of its examples
+    try:  # it makes a case of its own for each of its examples
         found: Finding | None = check.run(subject, budget)
     except (NotClaimed, CannotJudge, KitError):
         raise
@@ -113,17 +120,23 @@ def run_variant(
         NotClaimed: the check needs more than the subject claims.
     """
     case: Case | None = None
+    deadline_seconds = deadline_of(check, subject.adapter)
 
     async def main(workdir: Path, recording: probe.Recording) -> None:
         nonlocal case
-        case = Case(make_adapter(subject), recording, workdir, Ports(), budget)
+        case = Case(make_adapter(subject), recording, workdir, _lent(subject, check), budget)
         await opened(case)
         try:
-            await within(run(case), check.deadline_seconds)
-        finally:
-            recording.unplanned()
-            recording.released.set()
-            await closed(case)
+            await within(run(case), deadline_seconds)
+        except Violation:
+            # A host that is broken may not close either: what was found is the news.
+            with contextlib.suppress(KitError):
+                await let_go(case)
+            raise
+        except BaseException:
+            await let_go(case)
+            raise
+        await let_go(case)
 
     def finding(violation: Violation) -> Finding:
         story = list(case.story) if case else []
@@ -143,17 +156,23 @@ def run_variant(
             user_interrupts(),
             folder() as workdir,
             recording_installed() as recording,
-            alarm(check.deadline_seconds + BLOCKED_GRACE_SECONDS),
+            alarm(deadline_seconds + BLOCKED_GRACE_SECONDS),
         ):
             _contain_exits(lambda: run_in_own_loop(lambda: main(workdir, recording)))
     except Violation as violation:
+        if recording.undrivable:
+            raise NotClaimed(
+                "a hook that waits: this host calls the hook synchronously, so the kit cannot "
+                "have it wait"
+            ) from violation
         return finding(violation)
     except (NotClaimed, CannotJudge, KitError):
         raise
     except Overdue:
         return finding(
             Violation(
-                f"the host blocked its thread beyond {check.deadline_seconds:g} s",
+                f"the host blocked its thread beyond {deadline_seconds:g} s"
+                + (f", in {case.doing}" if case and case.doing else ""),
                 expected="control returned to the event loop",
                 seen="a blocked thread",
             )
@@ -170,6 +189,14 @@ def run_variant(
     except Exception as error:
         raise _broken(error) from error
     return None
+
+
+def _lent(subject: HostSubject, check: Check) -> Ports:
+    """The ports of ``check``; real time for a host that does not claim to take the clock."""
+    ports = check.ports()
+    if Claim.CLOCK in subject.claims:
+        return ports
+    return replace(ports, clock=LoopClock(), hints=None)
 
 
 class _Exited(Exception):
@@ -190,31 +217,57 @@ def _contain_exits(run: Callable[[], None]) -> None:
         raise _Exited(type(error).__name__) from None
 
 
-def self_test(subject: HostSubject) -> str | None:
+def deadline_of(check: Check, adapter: type[HostAdapter]) -> float:
+    """How long one variant may take: more than usual where the host's operations do."""
+    slower = adapter.operation_deadline_seconds / OPERATION_DEADLINE_SECONDS
+    return check.deadline_seconds * max(1.0, slower)
+
+
+def self_test(subject: HostSubject, *, thorough: bool = False) -> str | None:
     """Whether the adapter does what every check relies on; the first problem, or None.
 
-    Load v1 → it answers; nothing → it still does; a second run → the same; what is
-    claimed is there.
+    Load v1 → it answers; nothing → it still does; a second run → the same; two
+    handlers answer; what is claimed is there. ``thorough`` looks at what ``close``
+    leaves too: it may be the host that does not let go, so no verdict depends on it.
     """
-    from hot_reload_conformance.bench.selftest import SELF_TEST, missing_methods
+    from hot_reload_conformance.bench.holdings import Holdings, settled
+    from hot_reload_conformance.bench.selftest import MORE, SELF_TEST, missing_methods, plainly
 
     problem = missing_methods(subject.adapter, subject.claims)
     if problem:
         return problem
-    for attempt in ("first", "second"):
+    left: list[str] = []
+    before = Holdings()
+
+    async def looked_after(case: Case, check: Check) -> None:
+        await check.run(case, None)
+        await let_go(case)
+        await settled()
+        left[:] = Holdings.now().left_since(before)
+
+    for attempt, check in enumerate((SELF_TEST, SELF_TEST, *MORE)):
+        before = Holdings.now()
         try:
             found = run_variant(
-                subject, lambda case: SELF_TEST.run(case, None), Variant(""), SELF_TEST, Budget()
+                subject,
+                # Bound now: a loop's variable would have moved on.
+                lambda case, check=check: looked_after(case, check),  # type: ignore[misc]
+                Variant(""),
+                check,
+                Budget(),
             )
         except (KitError, CannotJudge, NotClaimed) as error:
             return str(error)
         if found is not None:
-            again = (
-                ""
-                if attempt == "first"
-                else " (the first run was fine: the adapter keeps something)"
+            again = " (the first run was fine: the adapter keeps something)" if attempt == 1 else ""
+            return f"{plainly(found)}{again}"
+        # What the first run left may be made once and kept for good, as a library's thread is.
+        if thorough and attempt and left:
+            return (
+                f"your adapter's close() leaves something: {', '.join(left)}. Every case makes a "
+                "fresh host, so these add up; end here what open() and load() began. Where the "
+                "host itself does not let go, say so beside its result"
             )
-            return f"{found.message}{again}"
     return None
 
 
@@ -244,8 +297,18 @@ async def opened(case: Case) -> None:
         raise KitError(f"your adapter's open() raised {type(error).__name__}: {error}") from error
 
 
+async def let_go(case: Case) -> None:
+    """End the case: no plan comes true any more, what hangs may end, the host is closed."""
+    case.recording.unplanned()
+    case.recording.released.set()
+    await closed(case)
+
+
 async def closed(case: Case) -> None:
-    """Close the case's adapter; what it raises is a ``KitError``."""
+    """Close the case's adapter, unless the check did; what it raises is a ``KitError``."""
+    if case.closed:
+        return
+    case.closed = True
     try:
         await within(case.adapter.close(), OPEN_DEADLINE_SECONDS)
     except Violation as late:

@@ -6,15 +6,26 @@ so a failure here is a kit-error that names the adapter, never a failed clause.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from pathlib import PurePath
 
-from hot_reload_conformance.adapter import METHODS, Claim, HostAdapter, PluginSpec, implements
+from hot_reload_conformance.adapter import (
+    METHODS,
+    Claim,
+    Event,
+    HostAdapter,
+    PluginSpec,
+    implements,
+)
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import ONE, Check
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.contract.clauses import CONTRACT
+from hot_reload_conformance.verdict import Finding
 
 CORE_METHODS = ("open", "render", "load", "call")
+TOKEN = 4711
+"""A state that nothing but the plugin itself can know of."""
 
 
 def missing_methods(
@@ -34,7 +45,7 @@ def missing_methods(
     return None
 
 
-async def _self_test(case: Case, _: Any) -> None:
+async def _plain_plugin(case: Case) -> None:
     before = await case.replies()
     case.expect(
         before == [],
@@ -44,7 +55,8 @@ async def _self_test(case: Case, _: Any) -> None:
         seen=before,
     )
     spec = PluginSpec()
-    case.write(spec)
+    _rendered(case, spec)
+    files = case.write(spec)
     case.expect(
         case.recording.mark() == 0,
         "your adapter's open() or render() ran the plugin before load() was called",
@@ -54,14 +66,18 @@ async def _self_test(case: Case, _: Any) -> None:
     reply = await case.load(spec.ref)
     case.expect(
         reply.ok,
-        f"your adapter cannot load a plain plugin: {reply.everything or 'no reason given'}",
+        f"your adapter cannot load a plain plugin: {reply.everything or 'no reason given'}. "
+        f"It was written to {', '.join(files)} in the folder that open() was given, and load() "
+        f"was given {spec.ref!r}",
         expected="loaded",
         seen="failed",
     )
     case.expect(
         case.recording.mark() > 0,
         "your adapter's load() said ok, but the plugin that render() wrote never ran: "
-        "does load() look where render() says, and does the text call probe.attach()?",
+        f"does load() look where render() says ({', '.join(files)}), and does the text call "
+        "probe.attach()? Where the host's plugins run in another process: is it given "
+        "ReportFile.environment, and does load() end with gather()?",
         expected="an import seen by the probe",
         seen="nothing",
     )
@@ -74,15 +90,94 @@ async def _self_test(case: Case, _: Any) -> None:
             expected=["v1"],
             seen=replies,
         )
+    await _asks_the_plugin(case)
 
 
-SELF_TEST = Check(
-    clause=CONTRACT["HR-LOAD-01"],
-    kind=Kind.EXAMPLE,
-    run=_self_test,
-    variants=lambda _: ONE,
-    needs=frozenset(),
-    deadline_seconds=10.0,
-    order=-1,
-)
-"""Run through the same bench as any check."""
+async def _asks_the_plugin(case: Case) -> None:
+    if Claim.STATE not in case.claims:
+        return
+    await case.replies(Event("put", TOKEN))
+    seen = await case.replies(Event("get"))
+    case.expect(
+        seen == [repr(TOKEN)],
+        "your adapter's call() returns stale replies: the plugin was given a state and asked for "
+        "it, and the answer is another. call() has to hand its event to the host each time "
+        "(None means ask), and to remember no reply",
+        expected=[repr(TOKEN)],
+        seen=seen,
+    )
+
+
+async def _two_handlers(case: Case) -> None:
+    spec = PluginSpec(handlers=("main", "second"))
+    adapter = case.adapter
+    if dict(adapter.render(spec)) == dict(adapter.render(PluginSpec())):
+        return  # a host with one handler to a plugin: what is about more is not judged there
+    case.write(spec)
+    reply = await case.load(spec.ref)
+    case.expect(
+        reply.ok,
+        "your adapter cannot load a plugin with two handlers: "
+        f"{reply.everything or 'no reason given'}. render() has to write one for each name in "
+        "spec.handlers",
+        expected="loaded",
+        seen="failed",
+    )
+    replies = await case.replies()
+    case.expect(
+        replies == ["v1", "v1/second"],
+        "your adapter forgets a handler: of a plugin with two, call() gives other replies than "
+        "theirs. render() writes a handler for each name in spec.handlers, that returns "
+        "P.reply(event, handler), and call() gives the replies of all of them",
+        expected=["v1", "v1/second"],
+        seen=replies,
+    )
+
+
+def _rendered(case: Case, spec: PluginSpec) -> None:
+    for name in case.adapter.render(spec):
+        path = PurePath(name)
+        case.expect(
+            not path.is_absolute() and ".." not in path.parts,
+            f"your adapter's render() writes into a wrong place: {name!r} leads out of the folder "
+            "that open() was given. Give paths relative to it, as in f'{spec.ref}.py'",
+            expected="a relative path",
+            seen=str(name),
+        )
+
+
+def plainly(found: Finding) -> str:
+    """What a case of the self-test found, as words to the adapter's author."""
+    doing = next((each.text for each in found.story if each.broken), "")
+    if found.seen == "a blocked thread":
+        return (
+            f"your adapter blocks the event loop ({found.message}): nothing else could run "
+            "meanwhile, not even a deadline. Where the host waits, await it in a thread: "
+            "await asyncio.to_thread(self.host.load, ref)"
+        )
+    if found.seen == "still waiting":
+        return (
+            f"your adapter's {doing or 'operation'} did not end ({found.message}): it waits for "
+            "what never comes, or needs a bigger deadline. Declare operation_deadline_seconds in "
+            "the adapter for a slow host, and start what is slow once, in open()"
+        )
+    seen = f" (expected {found.expected}, seen {found.seen})" if found.seen else ""
+    return f"{found.message}{seen}"
+
+
+def _check(run: Callable[[Case], Awaitable[None]]) -> Check:
+    return Check(
+        clause=CONTRACT["HR-LOAD-01"],
+        kind=Kind.EXAMPLE,
+        run=lambda case, _: run(case),
+        variants=lambda _: ONE,
+        needs=frozenset(),
+        deadline_seconds=10.0,
+        order=-1,
+    )
+
+
+SELF_TEST = _check(_plain_plugin)
+"""Run through the same bench as any check; twice, since the second shows what the first left."""
+MORE: tuple[Check, ...] = (_check(_two_handlers),)
+"""What else an adapter has to do, each in a case of its own."""

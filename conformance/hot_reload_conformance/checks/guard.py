@@ -14,8 +14,8 @@ from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.flow import added
 from hot_reload_conformance.checks.stages import stages
-from hot_reload_conformance.probe import PlannedError, Probe
-from hot_reload_conformance.verdict import CannotJudge
+from hot_reload_conformance.probe import PlannedError, Probe, raising
+from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 LAST = PluginSpec(name="last", sink=True)
 _SEEDS = 12
@@ -161,3 +161,55 @@ async def _ready(case: Case) -> None:
     """
     if not await receivers(case):
         raise CannotJudge("emit() reached no sink before anything was done to one")
+
+
+@check("HR-GUARD-03", variants=[Variant(n, n) for n in ("remove_sink", "unload", "disable")])
+async def last_healthy_sink(case: Case, way: str) -> None:
+    needed = {"unload": Claim.UNLOAD, "disable": Claim.ENABLE}.get(way)
+    if needed is not None and needed not in case.claims:
+        raise NotClaimed(needed.value)
+    sick = PluginSpec(name="sick", sink=True, stop_first=Claim.STOP_FIRST in case.claims)
+    await added(case, PluginSpec(name="well", sink=True))
+    await added(case, sick)
+    await _ready(case)
+    await _made_sick(case, sick)
+    reply = await getattr(case, way)("well")
+    got = await receivers(case)
+    case.expect(
+        "well" in got,
+        f"{way} took the last healthy sink away: only 'sick' is left, which is known to have "
+        "failed",
+        expected="a refusal",
+        seen=f"{reply}",
+    )
+    case.expect(
+        not reply.ok and bool(reply.everything),
+        f"{way} of the last healthy sink was refused, but its caller was not told why",
+        expected="a refusal that says why",
+        seen=f"{reply}",
+    )
+
+
+async def _made_sick(case: Case, spec: PluginSpec) -> None:
+    """Have the host know that a sink has failed: its health says so, or it could not be reloaded.
+
+    Raises:
+        NotClaimed: neither makes it known to this host.
+    """
+    case.recording.health[(spec.name, "v1")] = False
+    if not await case.guarded(case.adapter.healthy(spec.name), "healthy"):
+        case.tell(f"{spec.name} says that it is not healthy")
+        return
+    if spec.stop_first and Claim.RELOAD in case.claims:
+        # Neither the new one starts, nor the old one again.
+        case.write(spec.at("v2"))
+        case.recording.plan("start", raising(PlannedError), plugin=spec.name, times=2)
+        await case.reload(spec.ref)
+        case.recording.unplanned()
+        if not await case.guarded(case.adapter.healthy(spec.name), "healthy"):
+            case.tell(f"a reload of {spec.name} failed, and so did its roll-back")
+            return
+    raise NotClaimed(
+        "a failed sink: neither a health_check that says no, nor a reload that cannot be rolled "
+        "back makes healthy() answer False"
+    )

@@ -71,3 +71,32 @@ class Hold:
         except GeneratorExit:
             self.undrivable = True
             raise
+
+
+@dataclass(slots=True)
+class Stand:
+    """An action that waits until ``let_go`` is set; its cancellation ends it, or not even that.
+
+    What a ``Hang`` is for checks that end their hooks themselves, so that a host without
+    deadlines can be closed all the same. Coroutine hooks only, as with ``Hold``.
+    """
+
+    swallows: bool = False
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+    undrivable: bool = False
+
+    def __call__(self, _: probe.Probe) -> Stand:
+        return self
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        self.arrived.set()
+        while not self.let_go.is_set():
+            try:
+                yield from self.let_go.wait().__await__()
+            except asyncio.CancelledError:
+                if not self.swallows:
+                    raise
+            except GeneratorExit:
+                self.undrivable = True
+                raise

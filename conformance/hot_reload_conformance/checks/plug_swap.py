@@ -56,7 +56,9 @@ async def collectable(case: PluginCase, _: Any) -> None:
 def _witnesses(plugin: Any) -> list[tuple[str, weakref.ref[Any], str]]:
     kind = type(plugin)
     found = []
-    things = [("plugin object", plugin), ("class", kind), ("module", sys.modules[kind.__module__])]
+    things = [("plugin object", plugin)]
+    if "@" in kind.__module__:  # a generation's; types.SimpleNamespace is nobody's, and stays
+        things += [("class", kind), ("module", sys.modules[kind.__module__])]
     for label, thing in things:
         try:
             found.append((label, weakref.ref(thing), kind.__module__.partition(".")[0]))

@@ -20,7 +20,7 @@ from hot_reload_conformance.checks.observe import (
 from hot_reload_conformance.checks.stages import plain
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.dialect import PACKAGE_HANDLERS
-from hot_reload_conformance.verdict import CannotJudge
+from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 
 @check(
@@ -138,7 +138,10 @@ async def submodules(case: Case, while_starting: bool) -> None:
             continue
         with Calls(case) as calls:
             await case.reloaded(package(version), write=False)
-        for when, seen in await calls.finished():
+        made = await calls.finished()
+        if not made:
+            raise NotClaimed("no hook or import was seen while it ran: there was no moment to call")
+        for when, seen in made:
             if seen == []:
                 continue  # nobody answers: HR-SWAP-06's matter
             case.expect(

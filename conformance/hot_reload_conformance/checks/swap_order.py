@@ -117,6 +117,13 @@ async def hook_order(case: Case, state: bool) -> None:
             expected=declared,
             seen=seen,
         )
+        case.expect(
+            _looks_at_health(case, seen),
+            "health_check was never called: the adapter declares it in hook_order, and a reload "
+            "to a version that is not well would succeed",
+            expected="new health_check, before the commit",
+            seen=seen,
+        )
         _universal_order(case, moments, old)
         wanted = [each for each in declared if each in seen]
         case.expect(
@@ -125,6 +132,12 @@ async def hook_order(case: Case, state: bool) -> None:
             expected=wanted,
             seen=seen,
         )
+
+
+def _looks_at_health(case: Case, seen: list[str]) -> bool:
+    # Other hooks a plugin of the dialect may simply not have; this one is the host's to ask.
+    declared = "new health_check" in case.adapter.hook_order
+    return "new health_check" in seen or not (declared and "health_check" in case.adapter.stages)
 
 
 def _universal_order(case: Case, moments: list[probe.Moment], old: int) -> None:

@@ -73,6 +73,7 @@ def explain(name: str) -> str:
             f"  holds for    {_subjects(clause)}",
             f"  asks for     {', '.join(_KINDS[kind] for kind in clause.kinds)}",
             f"  checks now   {_checks(clause)}",
+            *_specimens(clause),
             f"  since        contract {clause.since}",
         ]
     )
@@ -101,6 +102,27 @@ def _checks(clause: Clause) -> str:
     from hot_reload_conformance.check import all_checks
 
     return ", ".join(each.id for each in all_checks() if each.clause is clause) or "none yet"
+
+
+def _specimens(clause: Clause) -> list[str]:
+    """The wrong hosts or plugins that prove that it can fail, by name."""
+    if clause.for_plugins:
+        from hot_reload_conformance.specimens.plug import PLUGIN_SPECIMENS
+
+        named = [each.name for each in PLUGIN_SPECIMENS if each.code == clause.code]
+    else:
+        from hot_reload_conformance.specimens.registry import all_specimens
+
+        named = [each.name for each in all_specimens() if each.code == clause.code]
+    if not named:
+        return []
+    return textwrap.wrap(
+        ", ".join(named),
+        WIDTH,
+        initial_indent="  catches      ",
+        subsequent_indent=" " * len("  catches      "),
+        break_on_hyphens=False,
+    )
 
 
 def contract_markdown() -> str:

@@ -113,8 +113,8 @@ CLAUSES = (
         "still loads.",
         why="Users who update lose their data, since the new code was only ever tried with its "
         "own.",
-        fix="Record a state of each release in your repository, give them as "
-        "PluginSubject(states=[...]), and convert older forms in set_reload_state().",
+        fix="Record a state of each release as a JSON file in your repository, give them as "
+        "PluginSubject(recorded=[...]), and convert older forms in set_reload_state().",
     ),
     clause(
         "HR-PLUG-10",

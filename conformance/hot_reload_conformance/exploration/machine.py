@@ -11,12 +11,10 @@ import json
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis import strategies as st
-from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
@@ -24,6 +22,7 @@ from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.exploration.example import Run, applied, run_script, shortest
 from hot_reload_conformance.exploration.example import replay as replay
 from hot_reload_conformance.exploration.invariants import INVARIANTS
+from hot_reload_conformance.exploration.machine_database import example_database
 from hot_reload_conformance.exploration.operation import HANDLERS, SINKS, Op
 from hot_reload_conformance.exploration.standing import standing
 from hot_reload_conformance.exploration.world import World
@@ -108,8 +107,7 @@ def _confirmed(subject: HostSubject, code: str, budget: Budget, first: Run) -> F
 def _settings(subject: HostSubject, code: str, budget: Budget) -> settings:
     database = None
     if budget.database:
-        # A machine's key does not tell subjects apart: a folder for each does.
-        database = DirectoryBasedExampleDatabase(Path(budget.database) / subject.name / code)
+        database = example_database(budget.database.split("\n"), subject.name, code)
     return settings(
         max_examples=budget.examples,
         stateful_step_count=budget.steps,

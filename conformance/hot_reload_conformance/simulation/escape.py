@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -38,8 +39,8 @@ class Escape:
 class Fence:
     """Notes escapes while a simulation runs on the present thread.
 
-    ``time``'s functions, the start of threads and the connection of sockets are
-    watched, in calls by modules outside the standard library that look them up when
+    ``time``'s functions, the start of threads and processes and the connection of
+    sockets are watched, in calls by modules outside the standard library that look them up when
     they call. They still work: the run goes on, and is not judged.
     """
 
@@ -57,15 +58,17 @@ class Fence:
         """Watch, until the block ends."""
         kept: list[tuple[Any, str, Any, bool]] = []
 
-        def watch(owner: Any, name: str, what: str) -> None:
+        def watch(owner: Any, name: str, what: str, through_library: bool = False) -> None:
             own = name in vars(owner)
             original = getattr(owner, name)
             kept.append((owner, name, original, own))
-            setattr(owner, name, self._watched(original, what))
+            setattr(owner, name, self._watched(original, what, through_library))
 
         for name in (*_CLOCKS, *_CLOCKS_OF_THE_WALL):
             watch(time, name, f"real time (time.{name})")
         watch(threading.Thread, "start", "a thread")
+        # The library's own functions start processes too, so whoever asked them counts.
+        watch(subprocess.Popen, "__init__", "a process", through_library=True)
         for name in ("connect", "bind"):
             watch(socket.socket, name, f"a socket ({name})")
         try:
@@ -77,12 +80,14 @@ class Fence:
                 else:
                     delattr(owner, name)
 
-    def _watched(self, original: Callable[..., Any], what: str) -> Callable[..., Any]:
+    def _watched(
+        self, original: Callable[..., Any], what: str, through_library: bool
+    ) -> Callable[..., Any]:
         thread = threading.get_ident()
 
         def watched(*arguments: Any, **options: Any) -> Any:
             frame = sys._getframe(1)
-            if threading.get_ident() == thread and not _of_the_library(frame):
+            if threading.get_ident() == thread and (through_library or not _of_the_library(frame)):
                 self.note(what, frame)
             return original(*arguments, **options)
 

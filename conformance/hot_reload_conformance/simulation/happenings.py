@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hot_reload_conformance.adapter import Event, Reply
 from hot_reload_conformance.probe import Moment, Recording
+from hot_reload_conformance.simulation.cast import SECRET
 from hot_reload_conformance.simulation.script import Op
 from hot_reload_conformance.simulation.serial import Happened
 
@@ -36,7 +37,19 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
+class Emitted:
+    """One event, from when to when it was on its way into the host."""
+
+    event: Event
+    began: int
+    ended: int
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One operation that has ended: ``ok`` None where its caller was cancelled."""
+
     op: Op
     ok: bool | None
     began: int
@@ -46,15 +59,28 @@ class _Done:
 class Happenings:
     """Notes of one run. One loop, no threads."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, folder: str = "") -> None:
+        self._folder = folder
         self._lines: list[str] = []
         self._now = 0
         self._writes: list[Written] = []
-        self._done: list[_Done] = []
+        self._done: list[Done] = []
         self._faults: list[tuple[int, str]] = []
         self._sequence = 0
         self.calls: list[Called] = []
         self.accepted: list[Event] = []
+        self.emitted: list[Emitted] = []
+        self.given_moments = 0
+        """How many moments there had been when the preparations were over."""
+        self.anything_may_fail = False
+        """Whether a fault was planned that any operation may meet."""
+        self.endless = 0
+        """After how many events an operation was given up."""
+        self.silent_health: list[str] = []
+        """The operations of which health said that they did not run, while they ran."""
+        self.health_told = False
+        self.stopped_by_close = False
+        """Whether plugins were stopped while the host was closed: there are hosts that don't."""
         self.last_reply = Reply(ok=True)
         self.events_before: dict[str, int] = {}
         """For each plugin that was loaded, how many events there had been by then."""
@@ -65,7 +91,8 @@ class Happenings:
     def note(self, line: str) -> int:
         """Add a line to the story; gives its moment."""
         self._now += 1
-        self._lines.append(line)
+        # The folder is another one every time, and says nothing.
+        self._lines.append(line.replace(f"{self._folder}/", "") if self._folder else line)
         return self._now
 
     def _reported(self, moment: Moment) -> None:
@@ -79,9 +106,26 @@ class Happenings:
         """An injected fault reached ``name``."""
         self._faults.append((self.note(f"    a fault is injected at {label}"), name))
 
-    def next_event(self) -> Event:
+    def next_event(self, producer: str = "p1") -> Event:
         self._sequence += 1
-        return Event("log", producer="p1", sequence=self._sequence)
+        return Event("log", SECRET, producer=producer, sequence=self._sequence)
+
+    @contextlib.contextmanager
+    def emitting(self, event: Event) -> Iterator[Callable[[object], None]]:
+        """Note an event on its way; what the adapter returned is told to the block's value."""
+        began = self._tick()
+        answer: list[object] = []
+        try:
+            yield answer.append
+        finally:
+            accepted = bool(answer) and answer[0] is not False
+            self.emitted.append(Emitted(event, began, self._tick(), accepted))
+            if accepted:
+                self.accepted.append(event)
+
+    def _tick(self) -> int:
+        self._now += 1
+        return self._now
 
     @contextlib.contextmanager
     def operation(self, op: Op) -> Iterator[Callable[[object], None]]:
@@ -101,7 +145,7 @@ class Happenings:
             cancelled = task is not None and task.cancelling() > 0
             reply = Reply(ok=False, message="CancelledError, though nobody cancelled it")
             if cancelled:
-                self._done.append(_Done(op, None, began, self.note(f"{op} ends, cancelled")))
+                self._done.append(Done(op, None, began, self.note(f"{op} ends, cancelled")))
                 raise
             del error
         except Exception as error:
@@ -110,7 +154,7 @@ class Happenings:
         if op.verb == "load" and reply.ok:
             self.events_before[op.name] = self._sequence
         word = "ok" if reply.ok else f"failed: {reply.message}"
-        self._done.append(_Done(op, reply.ok, began, self.note(f"{op} ends, {word}")))
+        self._done.append(Done(op, reply.ok, began, self.note(f"{op} ends, {word}")))
 
     @contextlib.contextmanager
     def calling(self, op: Op) -> Iterator[Callable[[list[str]], None]]:
@@ -153,6 +197,72 @@ class Happenings:
         times = Counter(each.version for each in self._writes)
         return {each.version: each.at for each in self._writes if times[each.version] == 1}
 
+    def facts(self) -> Counter[str]:
+        """How often which operation ended how: ``reload failed``."""
+        words = {True: "ok", False: "failed", None: "cancelled"}
+        found = Counter(f"{each.op.verb} {words[each.ok]}" for each in self._done)
+        for call in self.calls:
+            ended = "cancelled" if call.cancelled else "failed" if call.replies is None else "ok"
+            found[f"{call.op.verb} {ended}"] += 1
+        found["emit ok"] += len(self.accepted)
+        return +found
+
+    def operated(self) -> list[Done]:
+        """The operations that have ended, in the order of their ends."""
+        return self._done
+
+    def moved(self) -> set[str]:
+        """The plugins on which there was more than one load, or anything else."""
+        loads = Counter(each.op.name for each in self._done if each.op.verb == "load")
+        return {e.op.name for e in self._done if e.op.verb != "load"} | {
+            name for name, times in loads.items() if times > 1
+        }
+
+    def had(self, name: str, event: Event) -> bool:
+        """Whether ``name`` was loaded before ``event`` came."""
+        return name in self.events_before and event.sequence > self.events_before[name]
+
+    def stage_before(self, name: str, sequence: int) -> bool:
+        """The same of an event by its number."""
+        return name in self.events_before and sequence > self.events_before[name]
+
+    def removals(self) -> list[tuple[str, int, int]]:
+        """Who was taken out for good, and from when to when that ran."""
+        loads = Counter(each.op.name for each in self._done if each.op.verb == "load")
+        outs = [each for each in self._done if each.op.verb == "unload" and each.ok]
+        return [(e.op.name, e.began, e.ended) for e in outs if loads[e.op.name] == 1]
+
+    def reloaded_once(self) -> set[str]:
+        """The plugins with one good reload, and nothing else but their load."""
+        verbs: dict[str, list[tuple[str, bool | None]]] = {}
+        for each in self._done:
+            verbs.setdefault(each.op.name, []).append((each.op.verb, each.ok))
+        once = [("load", True), ("reload", True)]
+        return {name for name, done in verbs.items() if done == once}
+
+    def only_failed_reloads(self) -> set[str]:
+        """The plugins with a load and then reloads alone, all of which failed."""
+        found: set[str] = set()
+        for name in self.touched("reload"):
+            done = [each for each in self._done if each.op.name == name]
+            rest = [each for each in done if each.op.verb != "load"]
+            if len(done) == len(rest) + 1 and all(
+                each.op.verb == "reload" and each.ok is False for each in rest
+            ):
+                found.add(name)
+        return found
+
+    def beside_a_hang(self) -> list[tuple[Done, Done]]:
+        """Reloads that hang, each with those of other plugins that overlap it."""
+        return [
+            (slow, quick)
+            for slow in self._done
+            if "~" in slow.op.value and slow.op.verb == "reload"
+            for quick in self._done
+            if quick.op.verb == "reload" and quick.op.name != slow.op.name
+            if "~" not in quick.op.value and quick.began < slow.ended
+        ]
+
     def happened(self, *, excused: bool) -> list[Happened]:
         """All operations, for the serial explanation; ``excused``: any of them may fail."""
         found = [self._happened(each, excused) for each in self._done if each.op.verb != "close"]
@@ -163,7 +273,7 @@ class Happenings:
             for name, ok in self._added(each).items()
         ]
 
-    def _happened(self, done: _Done, excused: bool) -> Happened:
+    def _happened(self, done: Done, excused: bool) -> Happened:
         name = done.op.name
         mine = [each for each in self._writes if each.name == name and each.at < done.ended]
         # The newest that was there as it began (its own write among them), and what came later.
@@ -177,7 +287,10 @@ class Happenings:
             done.began,
             done.ended,
             versions=tuple(dict.fromkeys(each.version for each in read if each.good)),
-            excused=excused or fault or any(not each.good for each in read),
+            excused=excused
+            or fault
+            or self.anything_may_fail
+            or any(not each.good for each in read),
         )
 
     def _added(self, call: Called) -> dict[str, bool | None]:

@@ -1,11 +1,12 @@
 """A host as the subject of a simulation: any ``HostAdapter`` that is pure asyncio.
 
 Operations: ``load a v1``, ``reload a v2`` (which writes v2 first; without a version it
-reads what is there), ``unload a``, ``enable a``, ``disable a``, ``emit``, ``call``,
+reads what is there), ``unload a``, ``enable a``, ``disable a``, ``emit`` (``emit p2 5``:
+five events of the producer p2), ``flood`` (events until all else has ended), ``call``,
 ``add`` (count one up in every handler's state), ``cancel a`` (the operation on ``a``
-that began first) and ``close``. A version may be broken, ``v2!start`` (its start
-raises), or hang, ``v2~start``. ``s``, ``t`` and ``u`` are sinks, other names have a
-handler; ``a`` and ``s`` have a state.
+that began first), ``spoil d start`` (whatever version of d starts next raises) and
+``close``. A version may be broken, ``v2!start`` (its start raises), hang, ``v2~start``,
+or ask the host for a reload of another plugin, ``v2^start``. Who is what, ``cast`` says.
 """
 
 from __future__ import annotations
@@ -16,22 +17,25 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports, Reply
+from hot_reload_conformance.adapter import Claim, Event, HostAdapter, Ports, Reply
 from hot_reload_conformance.bench.isolation import recording_installed
 from hot_reload_conformance.probe import PlannedError, Probe, Recording, raising
+from hot_reload_conformance.simulation.cast import (
+    SINKS,
+    STATEFUL,
+    claims_of,
+    spec,
+)
 from hot_reload_conformance.simulation.happenings import Happenings
 from hot_reload_conformance.simulation.invariants import ALL, Invariants
 from hot_reload_conformance.simulation.loop import SimulatedClock, simulation
-from hot_reload_conformance.simulation.oracle import CANCEL
+from hot_reload_conformance.simulation.oracle import CANCEL, FAULT
 from hot_reload_conformance.simulation.script import Op, Script
-from hot_reload_conformance.simulation.serial import SINKS
 from hot_reload_conformance.simulation.subject import Subject, SubjectFactory
 from hot_reload_conformance.simulation.workdir import Workdir
 
-STATEFUL = frozenset({"a", "s"})
-
 _ALWAYS = 1_000_000_000
-_VERSION = re.compile(r"(?P<good>\w+)(?:(?P<how>[!~])(?P<stage>\w+))?")
+_VERSION = re.compile(r"(?P<good>\w+)(?:(?P<how>[!~^])(?P<stage>\w+))?")
 _NEEDS: dict[str, frozenset[Claim]] = {
     "reload": frozenset({Claim.RELOAD}),
     "unload": frozenset({Claim.UNLOAD}),
@@ -40,13 +44,25 @@ _NEEDS: dict[str, frozenset[Claim]] = {
     "emit": frozenset({Claim.SINKS}),
     "cancel": frozenset({Claim.CANCEL}),
     "add": frozenset({Claim.STATE}),
+    "flood": frozenset({Claim.SINKS}),
+    "spoil": frozenset({Claim.HOOKS, Claim.ROLLBACK_CASCADE}),
 }
+_OF_SWAPS = ("reload", "call", "add", "emit", "flood")
+_LAST_HOOKS = ("flush", "stop", "teardown")
+"""What is planned there concerns the end of a generation, not its beginning."""
+FLOOD_EVENTS = 2_000
+FLOOD_SECONDS = 0.001
+"""Between two events of a flood; no drain's deadline is as long as all of it."""
 
 
 def hosts(
-    adapter: Callable[[], HostAdapter], *, invariants: Collection[str] = ALL
+    adapter: Callable[[], HostAdapter],
+    *,
+    invariants: Collection[str] = ALL,
+    seen: Callable[[Happenings], None] | None = None,
 ) -> SubjectFactory:
-    """Hosts of ``adapter`` as subjects; ``invariants`` are those that are asked.
+    """Hosts of ``adapter`` as subjects; ``invariants`` are those that are asked, which may
+    change from run to run. ``seen`` is shown each run's happenings.
 
     Raises:
         ValueError: one of them does not exist.
@@ -62,22 +78,33 @@ def hosts(
     @contextlib.contextmanager
     def fresh() -> Iterator[Subject]:
         with place.entered() as workdir, recording_installed() as recording:
-            yield SimulatedHost(adapter(), recording, workdir, invariants)
+            host = SimulatedHost(adapter(), recording, workdir, invariants)
+            yield host
+            if seen is not None:
+                seen(host.happenings)
 
     return fresh
 
 
 def fits(adapter: type[HostAdapter], script: Script) -> bool:
-    """Whether a host with these claims can be asked to do all of ``script``."""
+    """Whether a host with its claims can be asked to do all of ``script``."""
+    return needed_claims(script) <= adapter.claims
+
+
+def needed_claims(script: Script) -> frozenset[Claim]:
+    """What a host claims so that it can be asked to do all of ``script``."""
     ops = (*script.given, *script.operations)
     needed = frozenset().union(*(_NEEDS.get(op.verb, frozenset()) for op in ops))
-    if any(op.name in SINKS for op in ops):
-        needed |= {Claim.SINKS}
-    if any("~" in op.value for op in ops):
-        needed |= {Claim.TIMEOUTS}
+    needed = needed.union(*(claims_of(op.name) for op in ops))
+    if any("~" in op.value or "^" in op.value for op in ops):
+        needed |= {Claim.TIMEOUTS, Claim.HOOKS}
+    if any("^" in op.value for op in ops):
+        needed |= {Claim.BLUE_GREEN}  # others may come to a declared FAILED state
+    if any("!" in op.value for op in ops):
+        needed |= {Claim.HOOKS}
     if CANCEL in script.kinds:
         needed |= {Claim.CANCEL}
-    return needed <= adapter.claims
+    return needed
 
 
 class SimulatedHost:
@@ -93,17 +120,21 @@ class SimulatedHost:
         self.adapter = adapter
         self.recording = recording
         self.workdir = workdir
-        self.happenings = Happenings(recording)
+        self.happenings = Happenings(recording, str(workdir))
         self._invariants = Invariants(self, self.happenings, frozenset(invariants))
         self._running: list[tuple[Op, asyncio.Task[object]]] = []
         self._closed = False
         recording.pause = self._pause
+        self.swaps_only = Claim.BLUE_GREEN in adapter.claims
+        """Whether nothing but good blue-green reloads and traffic has been asked for."""
 
     # The subject
 
     async def open(self) -> None:
         loop = simulation()
         await self.adapter.open(self.workdir, Ports(clock=SimulatedClock(loop)))
+        if self._invariants.health:
+            await self.adapter.health()  # an adapter may follow its host from the first time on
 
     async def perform(self, op: Op) -> None:
         act = _VERBS.get(op.verb)
@@ -111,12 +142,18 @@ class SimulatedHost:
             raise ValueError(f"{op}: no operation {op.verb!r}; known: {', '.join(_VERBS)}")
         task = asyncio.current_task()
         assert task is not None
+        loop = simulation()
+        if loop.exploring:
+            self.swaps_only &= op.verb in _OF_SWAPS and not set("!~^") & set(op.value)
+            self.swaps_only &= not {CANCEL, FAULT} & loop.oracle.open
         entry = (op, task)
         self._running.append(entry)
         try:
             await act(self, op)
         finally:
             self._running.remove(entry)
+            if not simulation().exploring:
+                self.happenings.given_moments = len(self.recording.moments)
 
     def look(self) -> None:
         self._invariants.look()
@@ -138,17 +175,28 @@ class SimulatedHost:
         """Put ``version`` of ``name`` on the disk, and plan what is wrong with it."""
         found = _VERSION.fullmatch(version)
         if found is None:
-            raise ValueError(f"{version!r} is no version: write v2, v2!start or v2~start")
+            raise ValueError(f"{version!r} is no version: write v2, v2!start, v2~start, v2^start")
         full = f"{name}.{found['good']}"
         if found["how"]:
-            action = raising(PlannedError) if found["how"] == "!" else _hang
-            self.recording.plan(found["stage"], action, plugin=name, version=full, times=_ALWAYS)
-        spec = PluginSpec(name=name, version=full, sink=name in SINKS, state=self.stateful(name))
-        for relative, text in self.adapter.render(spec).items():
+            actions = {"!": raising(PlannedError), "~": _hang, "^": self._asks}
+            action = actions[found["how"]]
+            self.happenings.anything_may_fail |= found["how"] == "^"
+            # Two that ask for each other would do so for ever in a host without locks.
+            times = 1 if found["how"] == "^" else _ALWAYS
+            self.recording.plan(found["stage"], action, plugin=name, version=full, times=times)
+        plugin = spec(name, full, state=self.stateful(name))
+        for relative, text in self.adapter.render(plugin).items():
             path = self.workdir / relative
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        self.happenings.written(name, full, good=not found["how"])
+        bad = found["how"] in ("!", "~") and found["stage"] not in _LAST_HOOKS
+        self.happenings.written(name, full, good=not bad)
+
+    async def _asks(self, probe: Probe) -> None:
+        """A plugin asks its host from inside of a hook for a reload of another plugin."""
+        loaded = self.happenings.touched("load") - SINKS - {probe.plugin}
+        for name in sorted(loaded)[:1]:
+            await self.reload(Op("reload", (name,)))
 
     def stateful(self, name: str) -> bool:
         return name in STATEFUL and Claim.STATE in self.adapter.claims
@@ -185,14 +233,31 @@ class SimulatedHost:
             told(await self.adapter.disable(op.name))
 
     async def _emit(self, op: Op) -> None:
-        await self.emit()
+        for number in range(int(op.value or 1)):
+            if number:
+                await simulation().pause(f"before event {number + 1} of {op}")
+                await asyncio.sleep(0)
+            await self.emit(op.name or "p1")
 
-    async def emit(self) -> Event:
+    async def emit(self, producer: str = "p1") -> Event:
         """Emit the next event; it is noted as accepted unless the host says otherwise."""
-        event = self.happenings.next_event()
-        if await self.adapter.emit(event) is not False:
-            self.happenings.accepted.append(event)
+        event = self.happenings.next_event(producer)
+        with self.happenings.emitting(event) as told:
+            told(await self.adapter.emit(event))
         return event
+
+    async def _flood(self, op: Op) -> None:
+        for _ in range(FLOOD_EVENTS):
+            if all(each.verb in ("flood", "emit") for each, _ in self._running):
+                return
+            await self.emit("p1")
+            await asyncio.sleep(FLOOD_SECONDS)
+        self.happenings.endless = FLOOD_EVENTS
+
+    async def _spoil(self, op: Op) -> None:
+        self.happenings.anything_may_fail = True
+        self.swaps_only = False
+        self.recording.plan(op.value, raising(PlannedError), plugin=op.name, times=_ALWAYS)
 
     async def _call(self, op: Op) -> None:
         with self.happenings.calling(op) as told:
@@ -211,12 +276,17 @@ class SimulatedHost:
 
     async def _close(self, op: Op) -> None:
         self._closed = True
+        moment = self.recording.mark()
         with self.happenings.operation(op) as told:
             await self.adapter.close()
             told(True)
+        later = self.recording.moments[moment:]
+        self.happenings.stopped_by_close = any(each.what == "stop" for each in later)
 
     async def _pause(self, probe: Probe, what: str) -> None:
         loop = simulation()
+        if what == "start" and loop.exploring:
+            await self._health(probe)
         label = f"{what} of {probe.version}"
         await loop.pause(label)
         if what.partition(":")[0] not in ("reply", "receive"):
@@ -225,6 +295,16 @@ class SimulatedHost:
             except Exception:
                 self.happenings.faulted(probe.plugin, label)
                 raise
+
+    async def _health(self, probe: Probe) -> None:
+        """In a reload's start, health has to say that something runs."""
+        op = next((op for op, _ in self._running if op.verb == "reload"), None)
+        health = self._invariants.health
+        if op is None or op.name != probe.plugin or not health:
+            return
+        self.happenings.health_told = True
+        if not (await self.adapter.health()).reloading:
+            self.happenings.silent_health.append(str(op))
 
 
 _VERBS = {
@@ -238,6 +318,8 @@ _VERBS = {
     "add": SimulatedHost._add,
     "cancel": SimulatedHost._cancel,
     "close": SimulatedHost._close,
+    "flood": SimulatedHost._flood,
+    "spoil": SimulatedHost._spoil,
 }
 
 

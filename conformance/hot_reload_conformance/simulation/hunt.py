@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hot_reload_conformance.adapter import HostAdapter
 from hot_reload_conformance.simulation.failure import ESCAPE, Run, parse_replay
+from hot_reload_conformance.simulation.host import hosts
 from hot_reload_conformance.simulation.oracle import PYTHON, Source
 from hot_reload_conformance.simulation.script import Script
 from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS
@@ -65,19 +66,22 @@ def hunt(
     that does not come out the same is ``unknown``.
     """
     count = 0
+    if isinstance(subject, type):  # one folder for all runs: what is compiled is found again
+        subject = hosts(subject)
     for given in scripts:
         script = Script.parse(given) if isinstance(given, str) else given
         plain = simulate(subject, script)
-        for run in itertools.chain([plain], _runs(subject, plain, seed, runs_per_script - 1)):
+        for run in itertools.chain([plain], runs_of(subject, plain, seed, runs_per_script - 1)):
             count += 1
             if run.failure is not None:
-                return _told(subject, run, count, shrinking)
+                return told(subject, run, count, shrinking)
     return Hunt(count)
 
 
-def _runs(
+def runs_of(
     subject: SubjectFactory | type[HostAdapter], plain: Run, seed: int, runs: int
 ) -> Iterator[Run]:
+    """The runs beside ``plain`` that a budget of ``runs`` allows, each from a source of its own."""
     horizon = max(plain.trace.schedule_decisions, 1)
     # Most races need two slow things: a third of the budget goes through them in order.
     slow = exhaustive(subject, plain.script, deviations=2, ways=longest_latency)
@@ -95,9 +99,10 @@ def _runs(
         yield simulate(subject, plain.script, source)
 
 
-def _told(
+def told(
     subject: SubjectFactory | type[HostAdapter], run: Run, count: int, shrinking: bool
 ) -> Hunt:
+    """``run``, which failed, confirmed and shrunk: what a hunt says that met it."""
     assert run.failure is not None
     if run.failure.kind == ESCAPE:
         return Hunt(count, original=run, escaped=run)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from hot_reload_conformance.simulation.cast import SINKS
+
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
@@ -21,9 +23,6 @@ class Plugin:
     count: int = 0
     """What its state's counter holds."""
 
-
-SINKS = frozenset({"s", "t", "u"})
-"""The names of plugins in scripts that are sinks."""
 
 State: TypeAlias = "frozenset[tuple[str, Plugin]]"
 """The loaded plugins by name."""

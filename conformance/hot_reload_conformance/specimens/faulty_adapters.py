@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hot_reload_conformance.adapter import Event, PluginSpec, Ports, Reply
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter, BlueGreenHost
@@ -130,3 +131,39 @@ class CancelsEverything(BlueGreenAdapter):
         for task in asyncio.all_tasks():
             task.cancel()
         return None
+
+
+class RendersElsewhere(BlueGreenAdapter):
+    def render(self, spec: PluginSpec) -> Mapping[str, str]:
+        return {f"../{path}": text for path, text in super().render(spec).items()}
+
+
+class ForgetsAHandler(BlueGreenAdapter):
+    async def call(self, event: Event | None = None) -> list[str]:
+        return (await super().call(event))[:1]
+
+
+class CallRemembers(BlueGreenAdapter):
+    """Asks once for each number of plugins, and then tells the same for good."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def call(self, event: Event | None = None) -> list[str]:
+        self.told = self.told or await super().call(event)
+        return self.told
+
+
+class LeavesATask(BlueGreenAdapter):
+    async def open(self, workdir: Path, ports: Ports) -> None:
+        await super().open(workdir, ports)
+        self.polling = asyncio.ensure_future(asyncio.Event().wait())
+
+
+class LeavesAThread(BlueGreenAdapter):
+    ended: ClassVar[list[threading.Event]] = []
+
+    async def open(self, workdir: Path, ports: Ports) -> None:
+        await super().open(workdir, ports)
+        self.ended.append(threading.Event())
+        threading.Thread(target=self.ended[-1].wait, name="poller", daemon=True).start()

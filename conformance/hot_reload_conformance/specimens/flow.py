@@ -255,7 +255,7 @@ class RegistersBeforeStart(BlueGreenAdapter):
 
 class _RemovesAfterStop(BlueGreenHost):
     async def unload(self, name: str) -> None:
-        async with self.lock(name), self.membership:
+        async with self.lock(name):
             old = self.known(name, "unload")
             self.guard_last_sink(name, "unload")
             for what in ("flush", "stop", "teardown"):
@@ -292,7 +292,7 @@ class AddedLater(BlueGreenAdapter):
 
 class _RemovedLater(BlueGreenHost):
     async def unload(self, name: str) -> None:
-        async with self.lock(name), self.membership:
+        async with self.lock(name):
             old = self.known(name, "unload")
             self.guard_last_sink(name, "unload")
             self.task = asyncio.ensure_future(self.remove(old))

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hot_reload_conformance.specimens.plugin_specimen import CorrectPlugin
+from hot_reload_conformance.specimens.plug_styles import STYLES
+from hot_reload_conformance.specimens.plugin_specimen import CorrectPlugin, correct
 from hot_reload_conformance.subject import PluginSubject
-
-
-def _correct(
-    name: str, sources: dict[str, str], subject: PluginSubject | None = None
-) -> CorrectPlugin:
-    return CorrectPlugin(
-        name=name,
-        sources={path: textwrap.dedent(text).lstrip() for path, text in sources.items()},
-        subject=subject or PluginSubject(),
-    )
 
 
 async def _count(plugin: Any) -> None:
@@ -31,7 +21,7 @@ async def _lines(plugin: Any) -> Sequence[Any]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-MINIMAL = _correct(
+MINIMAL = correct(
     "minimal",
     {
         "minimal.py": """
@@ -44,7 +34,7 @@ MINIMAL = _correct(
     },
 )
 
-CLASS = _correct(
+CLASS = correct(
     "class",
     {
         "class_style.py": """
@@ -71,7 +61,7 @@ CLASS = _correct(
     PluginSubject(exercise=_count, states=[{"a": 1, "b": 2}, {"visits": 40}]),
 )
 
-REGISTER = _correct(
+REGISTER = correct(
     "register",
     {
         "register_style.py": """
@@ -109,7 +99,7 @@ REGISTER = _correct(
     },
 )
 
-FACTORY = _correct(
+FACTORY = correct(
     "factory",
     {
         "factory_style.py": """
@@ -153,7 +143,7 @@ FACTORY = _correct(
     PluginSubject(config=lambda folder: {"path": str(folder / "lines")}, observe=_lines),
 )
 
-PACKAGE = _correct(
+PACKAGE = correct(
     "package",
     {
         "words/__init__.py": """
@@ -207,7 +197,7 @@ PACKAGE = _correct(
     },
 )
 
-STOP_FIRST = _correct(
+STOP_FIRST = correct(
     "stop-first",
     {
         "stop_first.py": """
@@ -246,11 +236,59 @@ STOP_FIRST = _correct(
     PluginSubject(config=lambda folder: {"lock": str(folder / "lock")}, exercise=_count),
 )
 
+CAREFUL = correct(
+    "careful",
+    {
+        "careful.py": """
+            class Careful:
+                version = "2.0"
+                config_schema = {
+                    "type": "object",
+                    "properties": {"step": {"type": "integer"}, "unit": {"type": "string"}},
+                    "required": ["step"],
+                    "additionalProperties": False,
+                }
+
+                def __init__(self, config):
+                    if "step" not in config:
+                        raise ValueError("step: is missing")
+                    for key, value in config.items():
+                        wanted = {"step": int, "unit": str}.get(key)
+                        if wanted is None:
+                            raise ValueError(f"{key}: there is no such key")
+                        if not isinstance(value, wanted):
+                            raise ValueError(f"{key}: must be {wanted.__name__}, not {value!r}")
+                    self.step, self.count = config["step"], 0
+
+                def handle(self, request):
+                    self.count += self.step
+                    return self.count
+
+                def get_reload_state(self):
+                    return {"count": self.count}
+
+                def set_reload_state(self, state):
+                    if not isinstance(state, dict):
+                        raise ValueError(f"a state is a dict, not {state!r}")
+                    count = state.get("count", state.get("total", 0))  # "total": until 1.9
+                    if not isinstance(count, int):
+                        raise ValueError(f"count: must be int, not {count!r}")
+                    self.count = count
+        """,
+        "states/1.9.json": """
+            {"total": 7}
+        """,
+    },
+    PluginSubject(config={"step": 2, "unit": "m"}, exercise=_count, recorded=["states"]),
+)
+
 CORRECT_PLUGINS: tuple[CorrectPlugin, ...] = (
+    CAREFUL,
     MINIMAL,
     CLASS,
     REGISTER,
     FACTORY,
     PACKAGE,
     STOP_FIRST,
+    *STYLES,
 )

@@ -33,6 +33,17 @@ class CorrectPlugin:
         return PluginUnderTest(path=path, name=self.name, subject=self.subject)
 
 
+def correct(
+    name: str, sources: Mapping[str, str], subject: PluginSubject | None = None
+) -> CorrectPlugin:
+    """A correct plugin of ``sources``, dedented."""
+    return CorrectPlugin(
+        name=name,
+        sources={path: textwrap.dedent(text).lstrip() for path, text in sources.items()},
+        subject=subject or PluginSubject(),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginSpecimen(CorrectPlugin):
     """A wrong plugin: ``code`` must fail on it, with ``says`` in the message.
@@ -49,9 +60,16 @@ _registered: list[PluginSpecimen] = []
 
 
 def specimen(
-    name: str, code: str, text: str, *, says: str, bug: str, subject: PluginSubject | None = None
+    name: str,
+    code: str,
+    text: str,
+    *,
+    says: str,
+    bug: str,
+    subject: PluginSubject | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> None:
-    """Register the module ``text``, dedented, as a wrong plugin.
+    """Register the module ``text``, dedented, as a wrong plugin; ``more`` are files beside it.
 
     Raises:
         ValueError: another one has that name.
@@ -62,7 +80,10 @@ def specimen(
         PluginSpecimen(
             name=name,
             code=code,
-            sources={f"{name.replace('-', '_')}.py": textwrap.dedent(text).lstrip()},
+            sources={
+                f"{name.replace('-', '_')}.py": textwrap.dedent(text).lstrip(),
+                **(more or {}),
+            },
             says=says,
             bug=bug,
             subject=subject or PluginSubject(),

@@ -19,9 +19,20 @@ MODULES: tuple[str, ...] = (
     "iso",
     "leak",
     "race",
+    "interleaved",
     "state",
     "flow",
     "guard",
+    "flow_bounds",
+    "live",
+    "told",
+    "watch",
+    "watch_life",
+    "limit",
+    "deps",
+    "deps_edges",
+    "conf",
+    "operate",
 )
 """The modules of ``specimens`` that register wrong hosts."""
 
@@ -32,6 +43,14 @@ CORRECT_HOSTS: tuple[tuple[str, str], ...] = (
     ("isolated_host", "IsolatedAdapter"),
     ("stop_first_host", "StopFirstAdapter"),
     ("package_host", "PackageAdapter"),
+    ("watching_host", "WatchingAdapter"),
+    ("handover_host", "HandoverAdapter"),
+    ("graph_host", "GraphAdapter"),
+    ("configured_host", "ConfiguredAdapter"),
+    ("audited_host", "AuditedAdapter"),
+    ("queue_host", "QueueAdapter"),
+    ("process_host", "ProcessAdapter"),
+    ("patching_host", "PatchingAdapter"),
 )
 """Module and adapter of each correct host: of different designs, and no clause may fail on one."""
 

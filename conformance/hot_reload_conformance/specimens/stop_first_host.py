@@ -19,8 +19,7 @@ from hot_reload_conformance.specimens.blue_green import (
     BlueGreenHost,
     Generation,
     HostError,
-    _inside,
-    _path_to_uncopyable,
+    path_to_uncopyable,
 )
 
 
@@ -44,16 +43,11 @@ class StopFirstHost(BlueGreenHost):
         return self.last_read
 
     async def reload(self, name: str) -> list[str]:
-        if name in self.busy and self.inside(name):
+        if self.inside(name):
             raise HostError(f"reload of {name!r} refused: it was asked for from its own hook")
         async with self.lock(name):
-            self.busy.add(name)
-            token = _inside.set(name)
-            try:
+            with self.marked(name):
                 return await self.replace(name)
-            finally:
-                self.busy.discard(name)
-                _inside.reset(token)
 
     async def replace(self, name: str) -> list[str]:
         old = None if name in self.broken else self.known(name, "reload")
@@ -75,7 +69,7 @@ class StopFirstHost(BlueGreenHost):
                 self.forget(new)
                 self.live[name] = old
                 raise
-            warnings = await self.shut_down(old)
+            warnings = await self.finished(self.shut_down(old))
         try:
             await self.bring_up(new, state)
         except BaseException as error:
@@ -95,7 +89,7 @@ class StopFirstHost(BlueGreenHost):
         except Exception as error:
             raise HostError(
                 f"{old.name!r} failed at get_reload_state: the state cannot be carried, "
-                f"{_path_to_uncopyable(state)}: {error}"
+                f"{path_to_uncopyable(state)}: {error}"
             ) from error
 
     async def shut_down(self, old: Generation) -> list[str]:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from hot_reload_conformance.adapter import Channel, Event, HostAdapter, PluginSpec, Ports, Reply
-from hot_reload_conformance.bench import case as case_module
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.probe import Recording
 from hot_reload_conformance.verdict import KitError, Violation
@@ -115,7 +114,7 @@ async def test_overlapping_operations_give_stdout_back(case: Case) -> None:
 async def test_hang_is_a_violation_and_ends_the_operation(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(case_module, "OPERATION_DEADLINE_SECONDS", 0.01)
+    monkeypatch.setattr(type(case.adapter), "operation_deadline_seconds", 0.01)
     cancelled = asyncio.Event()
 
     async def load() -> None:

@@ -14,11 +14,10 @@ import pytest
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, Reply
-from hot_reload_conformance.bench import case
 from hot_reload_conformance.bench import runner as bench
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.runner import run_host_check
-from hot_reload_conformance.check import ONE, Check, Variant
+from hot_reload_conformance.check import ONE, Check, Variant, host_checks
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.contract.clauses import CONTRACT
 from hot_reload_conformance.specimens import faulty_adapters as faulty
@@ -77,7 +76,7 @@ def test_broken_adapter_is_a_kit_error_and_never_a_failed_clause(
 
 
 def test_operation_that_hangs_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(case, "OPERATION_DEADLINE_SECONDS", 0.05)
+    monkeypatch.setattr(faulty.LoadHangs, "operation_deadline_seconds", 0.05)
     result = judged(faulty.LoadHangs)
     assert result.verdict is Verdict.FAIL
     assert "load alpha did not come back within 0.05 s" in result.reason
@@ -257,3 +256,34 @@ def test_a_case_leaves_nothing_for_the_next() -> None:
     assert judged(run=litter).verdict is Verdict.PASS
     assert (list(sys.path), set(sys.modules)) == before
     assert not seen[0].exists()
+
+
+def _new_code_serves() -> Check:
+    return next(each for each in host_checks() if each.id == "new-code-serves")
+
+
+def test_an_operation_that_the_host_does_not_have_is_not_claimed() -> None:
+    class OneLoad(BlueGreenAdapter):
+        async def reload(self, ref: str) -> Reply | bool | None:
+            raise NotClaimed("reload by name: there are no names")
+
+    result = run_host_check(HostSubject(OneLoad), _new_code_serves())
+    assert result.verdict is Verdict.NOT_CLAIMED
+    assert "there are no names" in result.reason
+
+
+def test_a_wait_planned_for_a_synchronous_hook_is_nothing_against_the_host() -> None:
+    async def run(case: Case, _: Any) -> None:
+        at = probe.Probe(case.recording, "alpha", "v1")
+
+        async def wait(_: probe.Probe) -> None:
+            await asyncio.sleep(0)
+
+        case.recording.plan("stop", wait)
+        with pytest.raises(probe.NotDrivable):
+            at.hook("stop")
+        case.expect(False, "the host is in disorder")
+
+    result = judged(run=run)
+    assert result.verdict is Verdict.NOT_CLAIMED
+    assert "synchronously" in result.reason

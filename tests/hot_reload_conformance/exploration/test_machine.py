@@ -69,8 +69,9 @@ class TwiceStarted(BlueGreenHost):
     """Starts the new one a second time once it is committed."""
 
     async def retire(self, old: object) -> list[str]:
-        new = self.live[old.name]  # type: ignore[attr-defined]
-        await self.hook(new, "start")
+        new = self.live.get(old.name)  # type: ignore[attr-defined]
+        if new is not None:  # None: it is unloaded
+            await self.hook(new, "start")
         return await super().retire(old)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,315 @@
+"""DEPS: whoever needs a plugin follows its reload, in order, and nobody else is touched."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hot_reload_conformance.adapter import Claim, HostAdapter, implements
+from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.graph_holds import all_stand_in
+from hot_reload_conformance.checks.graphs import (
+    CHAIN,
+    DIAMOND,
+    PAIR,
+    Edges,
+    Graph,
+    expect_order,
+    random_edges,
+    touched,
+)
+from hot_reload_conformance.checks.stages import CAUSE, STATE_STAGES
+from hot_reload_conformance.contract.clause import Kind
+from hot_reload_conformance.probe import PlannedError, raising
+from hot_reload_conformance.verdict import CannotJudge, NotClaimed
+
+# HR-DEPS-01
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edit of one plugin of a graph, and what happened before it."""
+
+    edges: Edges
+    name: str = "base"
+    before: str = ""
+
+
+_EDITS = (
+    Variant("one dependent", Edit(PAIR)),
+    Variant("a chain of four", Edit(CHAIN)),
+    Variant("the middle of a chain", Edit(CHAIN, "second")),
+    Variant("a diamond", Edit(DIAMOND)),
+    Variant("after the dependent was reloaded", Edit(PAIR, before="dependent reloaded")),
+    Variant("after a failed reload", Edit(PAIR, before="failed reload")),
+    Variant("after the dependent was loaded anew", Edit(PAIR, before="dependent loaded anew")),
+)
+
+
+@check("HR-DEPS-01", variants=_EDITS, needs=(Claim.RELOAD,))
+async def dependents_follow(case: Case, edit: Edit) -> None:
+    graph = Graph.of(case, edit.edges)
+    await graph.load()
+    if edit.before == "dependent reloaded":
+        graph.edit("user")
+        await case.reloaded(graph.spec("user"), write=False)
+    elif edit.before == "failed reload":
+        case.spoil(graph.spec("base", 9), lambda text: text + "\ndef broken(:\n", "and broken")
+        await case.reload("base")
+    elif edit.before == "dependent loaded anew":
+        if Claim.UNLOAD not in case.claims:
+            raise NotClaimed("unload")
+        await case.unload("user")
+        await case.loaded(graph.spec("user"))
+    for _ in range(2):
+        graph.edit(edit.name)
+        await case.reloaded(graph.spec(edit.name), write=False)
+        seen = await graph.seen()
+        gone = sorted(set(graph.edges) - set(seen))
+        case.expect(
+            not gone,
+            f"after a reload of {edit.name!r}, plugins that need it are gone: {', '.join(gone)}",
+            expected=sorted(graph.edges),
+            seen=sorted(seen),
+        )
+        stale = sorted(name for name, tree in graph.trees().items() if seen[name] != tree)
+        case.expect(
+            not stale,
+            f"after a reload of {edit.name!r} to {graph.spec(edit.name).version}, "
+            f"{', '.join(stale)} still {'uses' if len(stale) == 1 else 'use'} an old version of "
+            "what they import",
+            expected=[graph.tree(name) for name in stale],
+            seen=[seen[name] for name in stale],
+        )
+
+
+# HR-DEPS-02 and 03: for any acyclic graph
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A graph that is drawn by ``seed``, and edits that are."""
+
+    size: int
+    seed: int
+
+    def dice(self, case: Case) -> random.Random:
+        return random.Random(
+            self.seed if case.budget.seed is None else case.budget.seed + self.seed
+        )
+
+
+_DRAWN = [
+    Variant(f"{size} plugins, seed {seed}", Drawn(size, seed))
+    for size in (2, 3, 4, 6)
+    for seed in range(2)
+]
+
+
+@check("HR-DEPS-02", variants=_DRAWN, needs=(Claim.RELOAD, Claim.HOOKS), kind=Kind.PROPERTY)
+async def dependency_order(case: Case, drawn: Drawn) -> None:
+    dice = drawn.dice(case)
+    edges: Edges = {}
+    while not any(edges.values()):
+        edges = random_edges(dice, drawn.size)
+    graph = Graph.of(case, edges, lone=False)
+    case.tell(f"the graph: {described(edges)}")
+    await graph.load()
+    pairs = {"start": 0, "stop": 0}
+    for _ in range(case.budget.repeats):
+        name = dice.choice([each for each in edges if len(graph.closure(each)) > 1])
+        graph.edit(name)
+        mark = case.recording.mark()
+        await case.reloaded(graph.spec(name), write=False)
+        for what in pairs:
+            done = case.recording.moments[mark:]
+            pairs[what] += expect_order(case, edges, done, what, f"in a reload of {name!r}")
+    mark, case.closed = case.recording.mark(), True
+    await case.guarded(case.adapter.close(), "close")
+    case.tell("close the host")
+    done = case.recording.moments[mark:]
+    pairs["stop"] += expect_order(case, edges, done, "stop", "as the host closed")
+    # A host that binds dependents anew without reloading them starts none of them.
+    if not any(pairs.values()):
+        raise NotClaimed("dependents that are started and stopped: this host leaves them running")
+
+
+@check("HR-DEPS-03", variants=_DRAWN, needs=(Claim.RELOAD, Claim.HOOKS), kind=Kind.PROPERTY)
+async def only_affected(case: Case, drawn: Drawn) -> None:
+    dice = drawn.dice(case)
+    graph = Graph.of(case, random_edges(dice, drawn.size))
+    case.tell(f"the graph: {described(graph.edges)}")
+    await graph.load()
+    for _ in range(case.budget.repeats):
+        name = dice.choice(list(graph.edges))
+        graph.edit(name)
+        before, mark = await graph.seen(), case.recording.mark()
+        await case.reloaded(graph.spec(name), write=False)
+        closure = graph.closure(name)
+        strange = sorted(touched(case.recording.moments[mark:]) - closure)
+        case.expect(
+            not strange,
+            f"a reload of {name!r} touched {', '.join(strange)}, "
+            f"which {'does' if len(strange) == 1 else 'do'} not need it",
+            expected=f"at most {', '.join(sorted(closure))}",
+            seen=[str(m) for m in case.recording.moments[mark:] if m.plugin in strange],
+        )
+        after = await graph.seen()
+        lost = sorted(each for each in before if each not in closure and each not in after)
+        case.expect(
+            not lost,
+            f"after a reload of {name!r}, {', '.join(lost)} does not answer any more",
+            expected=sorted(before),
+            seen=sorted(after),
+        )
+
+
+def described(edges: Edges) -> str:
+    """``a; b needs a``."""
+    return "; ".join(f"{n} needs {', '.join(each)}" if each else n for n, each in edges.items())
+
+
+# HR-DEPS-04
+
+
+@dataclass(frozen=True)
+class Culprit:
+    name: str
+    what: str
+
+
+def _culprits(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    hooks = ("import", "construct", "setup", "start", *sorted(STATE_STAGES), "health_check")
+    found = []
+    for what in (*hooks, "on_reload"):
+        if what in adapter.stages and (what not in STATE_STAGES or Claim.STATE in adapter.claims):
+            # Of the one that was edited it is HR-ROLL-01's matter, as long as nobody follows.
+            edited = ("base",) * (what in ("import", "start", "on_reload"))
+            for name in (*edited, "left", "top"):
+                found.append(Variant(f"{what} of {name}", Culprit(name, what)))
+    return found
+
+
+@check("HR-DEPS-04", variants=_culprits, needs=(Claim.RELOAD,))
+async def cascade_is_atomic(case: Case, culprit: Culprit) -> None:
+    graph = Graph.of(case, DIAMOND, state=culprit.what in STATE_STAGES)
+    await graph.load()
+    before, serials = await graph.seen(), await graph.serials()
+    graph.edit("base")
+    fault = raising(PlannedError, CAUSE)
+    case.recording.plan(culprit.what, fault, plugin=culprit.name)
+    reply = await case.reload("base")
+    if case.recording.pending():
+        case.recording.unplanned()
+        raise NotClaimed(
+            f"{culprit.what} of {culprit.name!r} in a reload of 'base': this host does not run it"
+        )
+    case.expect(
+        not reply.ok,
+        f"{culprit.what} of {culprit.name!r} failed in a reload of 'base', which it needs or is, "
+        "and the reload says success",
+        expected="a failed reload",
+        seen="success",
+    )
+    after = await graph.seen()
+    moved = sorted(name for name in before if after.get(name) != before[name])
+    case.expect(
+        not moved,
+        f"after {culprit.what} of {culprit.name!r} failed in a reload of 'base', "
+        f"{', '.join(moved)} did not go back to what they ran and imported",
+        expected=[before[name] for name in moved],
+        seen=[after.get(name, "no answer") for name in moved],
+    )
+    now = await graph.serials()
+    if Claim.BLUE_GREEN in case.claims:
+        case.expect(
+            now == serials,
+            f"after {culprit.what} of {culprit.name!r} failed in a reload of 'base', other "
+            "instances serve than before",
+            expected=serials,
+            seen=now,
+        )
+    graph.edit("base")
+    await case.reloaded(graph.spec("base"), write=False)
+    seen = await graph.seen()
+    case.expect(
+        seen == graph.trees(),
+        "after a cascade that failed, the next good reload does not reach all of it",
+        expected=sorted(graph.trees().values()),
+        seen=sorted(seen.values()),
+    )
+
+
+# HR-DEPS-08
+
+
+@check(
+    "HR-DEPS-08",
+    variants=[Variant(name, name) for name in ("each once", "in order", "in parallel")],
+    needs=(Claim.RELOAD,),
+)
+async def batch(case: Case, script: str) -> None:
+    if not implements(case.adapter, "reload_many"):
+        raise NotClaimed("batches: give the adapter reload_many(refs), if the host can do that")
+    graph = Graph.of(case, DIAMOND)
+    await graph.load()
+    if script == "in parallel":
+        await _in_parallel(case, graph)
+        return
+    for name in ("top", "lone", "base"):
+        graph.edit(name)
+    mark = case.recording.mark()
+    reply = await case.reload_many(["top", "lone", "base"])
+    case.expect(
+        reply.ok,
+        f"a batch of three good edits is not reloaded: {reply.everything or 'no word why'}",
+        expected="reloaded",
+        seen="refused",
+    )
+    seen = await graph.seen()
+    case.expect(
+        seen == graph.trees(),
+        "after a batch, not every plugin of it and what needs it runs and imports the new versions",
+        expected=sorted(graph.trees().values()),
+        seen=sorted(seen.values()),
+    )
+    moments = case.recording.moments[mark:]
+    if script == "in order":
+        if Claim.HOOKS not in case.claims:
+            raise NotClaimed("hooks")
+        pairs = [
+            expect_order(case, graph.edges, moments, what, "in a batch")
+            for what in ("start", "stop")
+        ]
+        if not any(pairs):
+            raise NotClaimed("plugins that are started and stopped: this host leaves them running")
+        return
+    for name in graph.edges:
+        times = sum((m.plugin, m.what, m.phase) == (name, "import", "begin") for m in moments)
+        case.expect(
+            times <= 1,
+            f"in a batch that edits 'top', 'lone' and 'base', {name!r} was reloaded {times} times",
+            expected="once each",
+            seen=f"{times} times",
+        )
+
+
+async def _in_parallel(case: Case, graph: Graph) -> None:
+    if Claim.HOOKS not in case.claims:
+        raise NotClaimed("hooks")
+    for name in ("left", "right", "lone"):
+        graph.edit(name)
+    names = ["left", "right", "lone"]
+    stood = await all_stand_in(case, "start", names, case.reload_many(names))
+    if not stood:
+        raise CannotJudge("no plugin of the batch came to start")
+    case.expect(
+        stood == set(names),
+        "in a batch, plugins that do not need each other are started one after the other: while "
+        f"{', '.join(sorted(stood))} stood in start, "
+        f"{', '.join(sorted(set(names) - stood))} did not begin",
+        expected="all of them in start at the same time",
+        seen=sorted(stood),
+    )

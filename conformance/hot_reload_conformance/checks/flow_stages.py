@@ -1,0 +1,140 @@
+"""FLOW-11: one event goes through one generation of a plugin, at all of its stages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hot_reload_conformance import probe
+from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
+from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.hold import Hold, turns
+from hot_reload_conformance.bench.traffic import Traffic
+from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.fault import Fault
+from hot_reload_conformance.checks.flow import KEEPER, added, named
+from hot_reload_conformance.checks.stages import stages
+from hot_reload_conformance.verdict import CannotJudge, NotClaimed
+from hot_reload_fixtures.stamp import Stamped
+
+ROLES = ("filter", "enricher", "processor", "redactor")
+STAGES = PluginSpec(name="stages", roles=ROLES)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is done to the plugin of all stages under traffic."""
+
+    text: str
+    reloads: int = 1
+    fault: Fault | None = None
+    cancelled: bool = False
+    state: bool = False
+    threads: bool = False
+
+
+def _changes(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    if Claim.RELOAD not in adapter.claims:
+        return [Variant("no reload", Change("at rest", reloads=0))]
+    found = [
+        Variant("reload", Change("while it was reloaded")),
+        Variant("reloads", Change("while it was reloaded three times", 3)),
+    ]
+    if Claim.THREADS in adapter.claims:
+        change = Change("while it was reloaded under threads", 3, threads=True)
+        found.append(Variant("reloads under threads", change))
+    if Claim.STATE in adapter.claims:
+        change = Change("while it was reloaded with its state", 2, state=True)
+        found.append(Variant("reloads with state", change))
+    if Claim.CANCEL in adapter.claims and "start" in adapter.stages:
+        change = Change("while its reload was cancelled in start", cancelled=True)
+        found.append(Variant("cancelled in start", change))
+    seen = set()
+    for each in stages(adapter, kinds=(probe.PlannedError,), hangs=False):
+        fault: Fault = each.value
+        if fault.stage not in seen:
+            seen.add(fault.stage)
+            change = Change(f"while its reload failed at {fault.stage}", fault=fault)
+            found.append(Variant(f"failed at {fault.stage}", change))
+    return found
+
+
+@check("HR-FLOW-11", variants=_changes, needs=(Claim.SINKS,))
+async def stages_agree(case: Case, change: Change) -> None:
+    spec = STAGES.at("v1", state=change.state or _about_state(change))
+    await added(case, KEEPER)
+    await case.loaded(spec)
+    threads = ("t1", "t2") if change.threads else ()
+    async with Traffic(case, threads=threads) as traffic:
+        if change.fault is not None:
+            await change.fault.strike(case, spec.at("v2"))
+        elif change.cancelled:
+            await _cancelled(case, spec)
+        else:
+            for number in range(2, 2 + change.reloads):
+                await case.reloaded(spec.at(f"v{number}"))
+    if not traffic.accepted():
+        raise CannotJudge("the host accepted none of the events that were emitted")
+    if not case.recording.passes:
+        raise NotClaimed("stages: no event went through a stage; have render() obey `spec.roles`")
+    _redacted(case, change)
+    _one_set(case, change)
+
+
+def _about_state(change: Change) -> bool:
+    return change.fault is not None and "reload_state" in change.fault.stage
+
+
+async def _cancelled(case: Case, spec: PluginSpec) -> None:
+    hold = Hold()
+    case.recording.plan("start", hold, plugin=spec.name, version="v2")
+    case.write(spec.at("v2"))
+    reload = asyncio.ensure_future(case.adapter.reload(spec.ref))
+    try:
+        await hold.reached(reload)
+        reload.cancel()
+        await turns()
+    finally:
+        hold.open()
+    await asyncio.wait({reload}, timeout=2)
+
+
+def _redacted(case: Case, change: Change) -> None:
+    """The redactor stands before every event from the first to the last."""
+    bare = [
+        Stamped(d.producer, d.sequence)
+        for d in case.recording.deliveries
+        if d.value != probe.REDACTED
+    ]
+    case.expect(
+        not bare,
+        f"{change.text}, {len(bare)} events reached a sink without having passed the redactor: "
+        f"{named(bare)}",
+        expected="no event unredacted, at any moment",
+        seen=named(bare),
+    )
+
+
+def _one_set(case: Case, change: Change) -> None:
+    """Each event passed each stage once, and all of them in one instance."""
+    ways: dict[tuple[str, int], list[probe.Pass]] = {}
+    for each in case.recording.passes:
+        ways.setdefault((each.producer, each.sequence), []).append(each)
+    for (producer, sequence), passes in ways.items():
+        stamp = Stamped(producer, sequence)
+        seen = ", ".join(f"{each.role} {each.version}#{each.serial}" for each in passes)
+        case.expect(
+            len({each.serial for each in passes}) == 1,
+            f"{change.text}, the event {stamp} went through stages of two generations of one "
+            f"plugin: {seen}",
+            expected="all stages of one generation",
+            seen=seen,
+        )
+        roles = [each.role for each in passes]
+        case.expect(
+            sorted(roles) == sorted(ROLES),
+            f"{change.text}, the event {stamp} did not pass each stage of the plugin once: {seen}",
+            expected="each stage once",
+            seen=seen,
+        )

@@ -1,0 +1,164 @@
+"""OBS-05: each operation leaves one record of who did what, why, and what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from hot_reload_conformance import probe
+from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, Reply, implements
+from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.hold import turns
+from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.obs_counts import ALPHA, cancelled
+from hot_reload_conformance.checks.stages import CAUSE
+from hot_reload_conformance.operated import AuditRecord
+from hot_reload_conformance.verdict import CannotJudge, NotClaimed
+
+BETA = PluginSpec(name="beta")
+
+# HR-OBS-05
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One operation on a running ``alpha``, and what its record has to say."""
+
+    operation: str
+    act: Callable[[Case], Awaitable[Reply | None]]
+    result: str = "success"
+    plugin: str = "alpha"
+    forced: bool = False
+
+
+async def _good(case: Case) -> Reply:
+    return await case.reloaded(ALPHA.at("v2"))
+
+
+async def _bad(case: Case) -> Reply:
+    case.write(ALPHA.at("v2"))
+    case.recording.plan("import", probe.raising(probe.PlannedError, CAUSE), plugin="alpha")
+    return await case.reload("alpha")
+
+
+async def _forced(case: Case) -> Reply:
+    if not implements(case.adapter, "force_reload"):
+        raise NotClaimed("a forced operation: give the adapter force_reload(ref)")
+    return await case.force_reload("alpha")
+
+
+async def _aborted(case: Case) -> None:
+    if await cancelled(case) != "failure":
+        raise CannotJudge("the reload ended before it could be cancelled")
+
+
+def _new(case: Case) -> Awaitable[Reply]:
+    return case.loaded(BETA)
+
+
+def _bad_new(case: Case) -> Awaitable[Reply]:
+    case.write(BETA)
+    case.recording.plan("import", probe.raising(probe.PlannedError, CAUSE), plugin="beta")
+    return case.load("beta")
+
+
+def _deeds(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    found = {
+        "a load": Deed("load", _new, plugin="beta"),
+        "a failed load": Deed("load", _bad_new, "failure", plugin="beta"),
+        "a second load": Deed("load", lambda case: case.load("alpha"), "no success"),
+        "a reload": Deed("reload", _good),
+        "a failed reload": Deed("reload", _bad, "failure"),
+        "a forced reload": Deed("reload", _forced, forced=True),
+        "an unknown plugin": Deed(
+            "reload", lambda case: case.reload("nobody"), "no success", plugin="nobody"
+        ),
+    }
+    if Claim.RELOAD not in adapter.claims:
+        found = {name: each for name, each in found.items() if each.operation == "load"}
+    elif Claim.CANCEL in adapter.claims and "start" in adapter.stages:
+        found["a cancelled reload"] = Deed("reload", _aborted, "failure")
+    if Claim.UNLOAD in adapter.claims:
+        found["an unload"] = Deed("unload", lambda case: case.unload("alpha"))
+    if Claim.ENABLE in adapter.claims:
+        found["a disable"] = Deed("disable", lambda case: case.disable("alpha"))
+    return [Variant(name, (name, each)) for name, each in found.items()]
+
+
+@check("HR-OBS-05", variants=_deeds)
+async def audit(case: Case, value: tuple[str, Deed]) -> None:
+    what, deed = value
+    await _audited(case)
+    await case.loaded(ALPHA)
+    before = await _audited(case)
+    acting: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
+    told = implements(case.adapter, "acting_as")
+    if told:
+        acting = case.adapter.acting_as("alice", "hotfix 4711")
+    with acting:
+        reply = await deed.act(case)
+    case.recording.unplanned()
+    if reply is not None and reply.ok is not (deed.result == "success"):
+        raise CannotJudge(f"{what} came out otherwise than it was meant to: {reply.everything}")
+    await turns()
+    after = await _audited(case)
+    case.expect(
+        list(after[: len(before)]) == list(before),
+        f"{what} changed the audit records that were there",
+        expected=[str(each) for each in before],
+        seen=[str(each) for each in after],
+    )
+    new = after[len(before) :]
+    case.expect(
+        len(new) == 1,
+        f"{what} left {len(new) or 'no'} audit record{'s' * (len(new) != 1)}",
+        expected="one",
+        seen=[str(each) for each in new],
+    )
+    _expect_record(case, new[0], deed, what, told=told)
+    if before and new[0].when:
+        case.expect(
+            new[0].when >= before[-1].when,
+            f"the audit record of {what} says that it was before the operations before it",
+            expected=f"{before[-1].when} or later",
+            seen=new[0].when,
+        )
+    same = deed.result != "success" or deed.operation != "reload" or deed.forced
+    if new[0].plugin == "alpha" and new[0].sha256 and before[-1].sha256:
+        case.expect(
+            (new[0].sha256 == before[-1].sha256) is same,
+            f"the audit record of {what} has the hash of other source than that which serves",
+            expected="the hash of what was there before" if same else "another hash than before",
+            seen=f"{before[-1].sha256}, then {new[0].sha256}",
+        )
+
+
+def _expect_record(case: Case, record: AuditRecord, deed: Deed, what: str, *, told: bool) -> None:
+    case.tell(f"the audit record of {what}", seen=str(record))
+    fields: list[tuple[str, object, bool]] = [
+        ("what was done", record.operation, deed.operation in record.operation),
+        ("to which plugin", record.plugin, record.plugin == deed.plugin),
+        ("when", record.when, bool(record.when)),
+        ("whether it was forced", record.forced, record.forced is deed.forced),
+    ]
+    good = record.result == "success"
+    fields.append(("the result", record.result, good is (deed.result == "success")))
+    if told:
+        fields.append(("by whom", record.by, record.by == "alice"))
+        fields.append(("why", record.why, record.why == "hotfix 4711"))
+    if deed.result == "success":
+        fields.append(
+            ("the hash", record.sha256, bool(record.sha256) or deed.operation == "unload")
+        )
+    for name, seen, right in fields:
+        case.expect(
+            right,
+            f"the audit record of {what} does not tell {name}",
+            expected=f"{deed}",
+            seen=repr(seen),
+        )
+
+
+async def _audited(case: Case) -> Sequence[AuditRecord]:
+    return tuple(await case.guarded(case.adapter.audit(), "audit"))

@@ -1,0 +1,161 @@
+"""OBS: what a host's health and status say of what it does, did and runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from hot_reload_conformance import probe
+from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, implements
+from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.hold import Hold, turns
+from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.fault import Fault
+from hot_reload_conformance.checks.stages import CAUSE, few, plain
+from hot_reload_conformance.operated import HostHealth, PluginHealth
+from hot_reload_conformance.verdict import NotClaimed
+
+ALPHA, BETA = PluginSpec(), PluginSpec(name="beta")
+
+
+async def _health(case: Case) -> HostHealth:
+    if not implements(case.adapter, "health"):
+        raise NotClaimed("a report of the host's health: give the adapter health()")
+    return await case.guarded(case.adapter.health(), "health")
+
+
+# HR-OBS-01
+
+
+def _reloads(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    found = [Variant("a good reload", None), Variant("a failed reload", "fails")]
+    if Claim.CANCEL in adapter.claims:
+        found.append(Variant("a cancelled reload", "cancelled"))
+    return [*found, Variant("two reloads", "two"), *few(adapter)]
+
+
+@check("HR-OBS-01", variants=_reloads, needs=(Claim.RELOAD,))
+async def in_progress(case: Case, what: Fault | str | None) -> None:
+    await _expect_reloading(case, False, "before anything was done")
+    spec = plain(case)
+    await case.loaded(spec)
+    await _expect_reloading(case, False, "after a load")
+    if isinstance(what, Fault):
+        await what.strike(case, spec.at("v2"))
+        await _expect_reloading(case, False, f"after a reload that failed at {what.stage}")
+        return
+    if what == "two":
+        await case.loaded(BETA)
+    if "start" not in case.adapter.stages:
+        raise NotClaimed("no stage 'start' in `stages`: a reload cannot be held open")
+    hold = Hold(probe.raising(probe.PlannedError, CAUSE) if what == "fails" else None)
+    case.write(spec.at("v2"))
+    case.recording.plan("start", hold, plugin=spec.name, version="v2")
+    reload = asyncio.ensure_future(case.adapter.reload(spec.ref))
+    try:
+        await hold.reached(reload)
+        await _expect_reloading(case, True, "while a reload runs, in the new one's start")
+        if what == "two":
+            await case.reloaded(BETA.at("v2"))
+            await _expect_reloading(
+                case, True, "while one of two reloads still runs, and the other has ended"
+            )
+        if what == "cancelled":
+            reload.cancel()
+    finally:
+        hold.open()
+        await asyncio.wait({reload}, timeout=2)
+    if not reload.cancelled():
+        reload.exception()
+    await turns()
+    ended = {None: "succeeded", "fails": "failed", "cancelled": "was cancelled"}.get(what, "ended")
+    await _expect_reloading(case, False, f"after a reload that {ended}")
+
+
+async def _expect_reloading(case: Case, runs: bool, when: str) -> None:
+    told = (await _health(case)).reloading
+    case.tell(f"health, {when}", seen=f"reloading: {told}")
+    case.expect(
+        told is runs,
+        f"{when}, health says that {'no reload runs' if runs else 'a reload runs'}",
+        expected=f"reloading: {runs}",
+        seen=f"reloading: {told}",
+    )
+
+
+# HR-OBS-06
+
+
+@check(
+    "HR-OBS-06",
+    variants=lambda adapter: [Variant("good reloads", None), *few(adapter)],
+    needs=(Claim.RELOAD,),
+)
+async def last_result(case: Case, fault: Fault | None) -> None:
+    await _health(case)
+    spec = plain(case)
+    await case.loaded(spec)
+    loaded = await _status(case, "a load")
+    _expect_status(case, loaded, "success", "v1", "a load")
+    if fault is not None:
+        reply = await fault.strike(case, spec.at("v2"))
+        if reply.ok:
+            raise NotClaimed(f"a failure at {fault.stage}: this host takes it for a success")
+        what = f"a reload that failed at {fault.stage}"
+        failed = await _status(case, what)
+        _expect_status(case, failed, "failure", "v1", what)
+        case.expect(
+            failed.sha256 == loaded.sha256,
+            f"after {what}, status tells another hash of what runs than before, and the same runs",
+            expected=loaded.sha256,
+            seen=failed.sha256,
+        )
+    await case.reloaded(spec.at("v3"))
+    again = await _status(case, "a good reload")
+    _expect_status(case, again, "success", "v3", "a good reload")
+    case.expect(
+        again.sha256 != loaded.sha256 and again.at >= loaded.at,
+        "after a good reload, status tells the hash, or the time, of what was before",
+        expected="another hash, and a later time",
+        seen=f"{loaded.sha256} at {loaded.at}, then {again.sha256} at {again.at}",
+    )
+
+
+async def _status(case: Case, what: str) -> PluginHealth:
+    plugins = (await _health(case)).plugins
+    found = plugins.get("alpha")
+    case.expect(
+        found is not None,
+        f"after {what}, status does not know 'alpha', which serves",
+        expected="alpha",
+        seen=sorted(plugins),
+    )
+    assert found is not None
+    return found
+
+
+def _expect_status(case: Case, told: PluginHealth, result: str, version: str, what: str) -> None:
+    case.tell(f"status after {what}", seen=str(told))
+    case.expect(
+        told.result == result,
+        f"after {what}, status tells {told.result or 'nothing'!r} as the last result",
+        expected=result,
+        seen=told.result,
+    )
+    case.expect(
+        told.version.endswith(version),
+        f"after {what}, status tells {told.version or 'no version'!r} as what runs, and {version} "
+        "does",
+        expected=version,
+        seen=told.version,
+    )
+    for field, there in (("time", told.at), ("hash of what runs", told.sha256)):
+        case.expect(bool(there), f"after {what}, status tells no {field}", expected=field)
+    case.expect(
+        bool(told.error) is (result != "success"),
+        f"after {what}, status still tells of an error"
+        if told.error
+        else f"after {what}, status tells no error",
+        expected="an error" if result != "success" else "none",
+        seen=told.error,
+    )

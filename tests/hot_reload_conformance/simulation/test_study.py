@@ -1,0 +1,160 @@
+"""The study: one exploration for all clauses, each with a verdict of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+
+import pytest
+
+from hot_reload_conformance.adapter import Claim, Reply
+from hot_reload_conformance.bench.case import Budget
+from hot_reload_conformance.bench.judge import Judge, Replay
+from hot_reload_conformance.check import host_checks
+from hot_reload_conformance.contract.clause import Kind
+from hot_reload_conformance.contract.clauses import CONTRACT
+from hot_reload_conformance.simulation.clauses import JUDGED
+from hot_reload_conformance.simulation.invariants import ALL
+from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS
+from hot_reload_conformance.simulation.study import Study, study_of
+from hot_reload_conformance.specimens import interleaved
+from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
+from hot_reload_conformance.specimens.registry import SPECIMENS, Specimen
+from hot_reload_conformance.subject import HostSubject
+from hot_reload_conformance.verdict import CannotJudge, KitError, NotClaimed, Verdict
+
+BUDGET = Budget(simulated_runs=6)
+INTERLEAVED = [each for each in SPECIMENS if inspect.getmodule(each.adapter) is interleaved]
+
+
+@pytest.mark.parametrize("specimen", INTERLEAVED, ids=lambda each: each.name)
+def test_a_finding_is_small_and_a_story_and_replays(specimen: Specimen) -> None:
+    finding = Study(HostSubject(specimen.adapter), Budget()).judge(specimen.code)
+    assert finding is not None
+    assert specimen.says in finding.message
+    code, _, text = finding.replay.partition("=")
+    operations, _, deviations = text.rpartition("|")[2].rpartition("@")
+    assert code == specimen.code
+    assert len(operations.split(";")) <= 3, text
+    assert len([each for each in deviations.split(",") if each.strip()]) <= 2, text
+    again = Study(HostSubject(specimen.adapter), BUDGET).replay(code, text)
+    assert again is not None
+    assert again.message == finding.message
+    assert finding.story[0].text.startswith("simulated: ")
+    assert finding.story[-1].broken
+    assert finding.timeline or "|" not in text  # no plugin was needed, so none has a timeline
+
+
+class Counted(BlueGreenAdapter):
+    """Counts how many hosts were opened."""
+
+    opened = 0
+
+    async def open(self, workdir, ports):  # type: ignore[no-untyped-def]
+        type(self).opened += 1
+        await super().open(workdir, ports)
+
+
+def test_a_script_is_explored_once_for_all_clauses() -> None:
+    subject = HostSubject(Counted)
+    assert study_of(subject, BUDGET) is study_of(subject, BUDGET)
+    study = Study(subject, BUDGET)
+    assert study.judge("HR-RACE-02") is None
+    opened = Counted.opened
+    assert opened > 0
+    assert study.judge("HR-RACE-03") is None
+    assert Counted.opened == opened
+
+
+class LossyAndDouble(interleaved.LossyRollback):
+    """Two bugs: events are lost where a reload fails, and every good reload says that it failed."""
+
+    name = "lossy-and-double"
+
+    async def reload(self, ref: str) -> Reply | bool | None:
+        await super().reload(ref)
+        return False
+
+
+def test_one_failure_masks_no_other() -> None:
+    study = Study(HostSubject(LossyAndDouble), BUDGET)
+    lost, unexplained = study.judge("HR-FLOW-01"), study.judge("HR-RACE-02")
+    assert lost is not None
+    assert "are lost" in lost.message
+    assert unexplained is not None
+    assert "no order" in unexplained.message
+
+
+class Threaded(BlueGreenAdapter):
+    name = "threaded"
+
+    async def reload(self, ref: str) -> Reply | bool | None:
+        await asyncio.to_thread(int)
+        return await super().reload(ref)
+
+
+def test_a_host_that_leaves_the_simulation_is_not_judged_and_told_why() -> None:
+    with pytest.raises(NotClaimed, match=r"simulation: the host leaves it.*a thread"):
+        Study(HostSubject(Threaded), BUDGET).judge("HR-RACE-02")
+
+
+class NeverReloads(BlueGreenAdapter):
+    name = "never-reloads"
+
+    async def reload(self, ref: str) -> Reply | bool | None:
+        return False
+
+
+def test_what_never_came_to_pass_verifies_nothing() -> None:
+    with pytest.raises(CannotJudge, match=r"not verified: in .* there was no reload ok"):
+        Study(HostSubject(NeverReloads), BUDGET).judge("HR-SWAP-05")
+
+
+def test_the_judge_replays_a_finding_as_the_command_line_does() -> None:
+    subject = HostSubject(interleaved.Gap)
+    finding = Study(subject, BUDGET).judge("HR-SWAP-06")
+    assert finding is not None
+    replay = Replay.of(finding.replay)
+    (check,) = (each for each in host_checks() if each.id == "never-absent[simulated]")
+    assert check.replays(replay.script)
+    assert not check.replays("load a v1; reload a")
+    result = Judge(BUDGET, replay=replay).judge(subject, check)
+    assert result.verdict is Verdict.FAIL
+    assert result.reason == finding.message
+
+
+def test_a_replay_that_is_none_is_told() -> None:
+    with pytest.raises(KitError, match="py3"):
+        Study(HostSubject(BlueGreenAdapter), BUDGET).replay("HR-RACE-02", "load a v1")
+
+
+@pytest.mark.parametrize("code", JUDGED)
+def test_each_clause_has_scripts_and_kinds_that_there_are(code: str) -> None:
+    judged = JUDGED[code]
+    chosen = [each for each in FIXED_SCRIPTS if judged.scripts(each)]
+    assert chosen
+    assert Kind.SIMULATION in CONTRACT[code].kinds
+    loops_own = {"deadlock", "livelock", "leftover", "crash"}
+    assert set(judged.kinds) <= {*ALL, *loops_own}
+
+
+def test_every_clause_that_asks_for_simulation_has_a_check() -> None:
+    simulated = {each.clause.code for each in host_checks() if each.kind is Kind.SIMULATION}
+    asked = {
+        each.code
+        for each in CONTRACT.values()
+        if Kind.SIMULATION in each.kinds and not each.for_plugins
+    }
+    # One load for many waiters, and hooks that hang, are judged by examples.
+    assert asked - simulated <= {"HR-LOAD-08", "HR-LIMIT-04"}
+
+
+def test_every_invariant_is_some_clause_s() -> None:
+    judged = {kind for each in JUDGED.values() for kind in each.kinds}
+    assert set(ALL) <= judged
+
+
+def test_a_project_that_claims_less_is_asked_less() -> None:
+    fewer = HostSubject(BlueGreenAdapter, claims=frozenset({Claim.RELOAD}))
+    with pytest.raises(NotClaimed, match="no script"):
+        Study(fewer, BUDGET).judge("HR-GUARD-02")
