@@ -28,7 +28,7 @@ ROOTS = {
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "outcome", "events", "manifest", "hooks", "settings", "ports", "plugin"}),
     frozenset({"policy"}),
-    frozenset({"source"}),
+    frozenset({"source", "config"}),
     frozenset({"runtime"}),
 )
 """The floors of ``hot_reload`` from the ground up. Whatever is not listed stands above them."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hot_reload_conformance.adapter import PluginSpec as PluginSpec
     from hot_reload_conformance.adapter import Ports as Ports
     from hot_reload_conformance.adapter import Reply as Reply
+    from hot_reload_conformance.door import follow_steps as follow_steps
     from hot_reload_conformance.door import parametrize_with_contract as parametrize_with_contract
     from hot_reload_conformance.door import run_contract as run_contract
     from hot_reload_conformance.report.summary import Report as Report
@@ -37,6 +38,7 @@ _HOMES = {
     "Reply": "adapter",
     "Report": "report.summary",
     "Verdict": "verdict",
+    "follow_steps": "door",
     "parametrize_with_contract": "door",
     "run_contract": "door",
 }

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hot_reload_conformance.command_new import new
+from hot_reload_conformance.command_report import report
+from hot_reload_conformance.showing import show, unicode_shown
+from hot_reload_conformance.teeth.command import kill_matrix
+
 if TYPE_CHECKING:
-    from hot_reload_conformance.report.markup import Line
     from hot_reload_conformance.report.summary import Report
     from hot_reload_conformance.verdict import CheckResult
 
 VERBOSE = 2
 """As in pytest: from ``-vv`` on a story is told in full."""
-_CLICK = {"bad": "red", "good": "green", "warn": "yellow", "code": "cyan"}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,18 +49,44 @@ def conformance(
     from hot_reload_conformance.report.terminal import report_lines, title
 
     try:
-        report = _judged(subjects, profile)
+        judged = _judged(subjects, profile)
     except Exception as error:
         raise _usage(error) from error
     width = shutil.get_terminal_size().columns
-    _show_failures(report, width, full=verbose >= VERBOSE)
-    click.secho(f" {title(report)} ".center(width, "="), bold=True)
-    _show(report_lines(report, width, unicode=_unicode()))
+    _show_failures(judged, width, full=verbose >= VERBOSE)
+    click.secho(f" {title(judged)} ".center(width, "="), bold=True)
+    show(report_lines(judged, width, unicode=unicode_shown()))
     if json_file is not None:
         from hot_reload_conformance.report.json import write_json
 
-        write_json(report, json_file)
-    sys.exit(0 if report.ok else 1)
+        write_json(judged, json_file)
+    sys.exit(0 if judged.ok else 1)
+
+
+@main.command("self-test")
+@click.argument("adapter")
+def self_test(adapter: str) -> None:
+    """Say whether ADAPTER, its file or package.module:Adapter, is right; nothing of its host.
+
+    Ends with 0 where every check can rely on it, with 1 where it has to be mended.
+    """
+    from hot_reload_conformance.bench.runner import self_test as problem_of
+    from hot_reload_conformance.door import hosts_of
+
+    root = Path.cwd()
+    try:
+        hosts = hosts_of(_subject(adapter, root), root)
+    except Exception as error:
+        raise _usage(error) from error
+    if not hosts:
+        raise click.UsageError(f"{adapter} is no adapter: it has no hot_reload_host")
+    problems = {host.name: problem_of(host, thorough=True) for host in hosts}
+    for name, problem in problems.items():
+        click.secho(f"{name}: ", nl=False, bold=True)
+        click.secho(problem or "the adapter is right", fg="red" if problem else "green")
+    if not any(problems.values()):
+        click.echo(f"next: pytest --hot-reload-conformance {adapter}")
+    sys.exit(1 if any(problems.values()) else 0)
 
 
 @main.command()
@@ -136,21 +165,9 @@ def _show_failures(report: Report, width: int, *, full: bool) -> None:
     for result in report.results:
         if result.verdict is Verdict.FAIL:
             click.echo()
-            _show(story(result, again="", width=width, full=full))
+            show(story(result, again="", width=width, full=full))
 
 
-def _show(lines: list[Line]) -> None:
-    for each in lines:
-        for text, style in each:
-            click.secho(
-                text,
-                nl=False,
-                fg=_CLICK.get(style),
-                bold=style in ("bad", "head") or None,
-                dim=style == "quiet" or None,
-            )
-        click.echo()
-
-
-def _unicode() -> bool:
-    return "utf" in (sys.stdout.encoding or "").lower()
+main.add_command(new)
+main.add_command(kill_matrix)
+main.add_command(report)

@@ -8,14 +8,16 @@ from typing import Any, TypeAlias, TypeVar
 
 from hot_reload_conformance.adapter import HostAdapter
 from hot_reload_conformance.bench.budgets import BUDGETS
-from hot_reload_conformance.bench.judge import Judge, Subject
+from hot_reload_conformance.bench.judge import Judge, Replay, Subject, narrowed
 from hot_reload_conformance.check import Check, all_checks, host_checks, plugin_checks
-from hot_reload_conformance.contract.clause import Level
+from hot_reload_conformance.contract.clause import Kind, Level
 from hot_reload_conformance.contract.document import clause_named
 from hot_reload_conformance.nearest import did_you_mean
 from hot_reload_conformance.report.markup import plain
 from hot_reload_conformance.report.story import headline, story
 from hot_reload_conformance.report.summary import Report, SubjectReport
+from hot_reload_conformance.report.unreached import Unreached
+from hot_reload_conformance.shard import Part
 from hot_reload_conformance.subject import HostSubject, PluginUnderTest
 from hot_reload_conformance.subjects.configuration import Configuration, read_configuration
 from hot_reload_conformance.subjects.discovery import DiscoveryError, default_sources, sources_at
@@ -34,6 +36,7 @@ def run_contract(
     *subjects: Given,
     profile: str | None = None,
     only: Sequence[str] = (),
+    checks: Sequence[str] = (),
     root: Path | None = None,
     on_result: Callable[[CheckResult], None] | None = None,
 ) -> Report:
@@ -43,11 +46,11 @@ def run_contract(
     plugin, a folder of plugins or an adapter's file. Given none: what the project in
     ``root`` (the working directory) has, else the embedded default. ``only`` names
     clauses by code or slug. ``[tool.hot-reload]`` of ``root`` is obeyed; its profile is
-    taken where ``profile`` is None.
+    taken where ``profile`` is None. ``checks`` names checks by id and leaves out the others.
     ``on_result`` is called after every check.
 
     Raises:
-        LookupError: ``profile`` or a clause in ``only`` is unknown.
+        LookupError: ``profile``, a clause in ``only`` or a check in ``checks`` is unknown.
         ConfigurationError, DiscoveryError, ExpectationError: as their names say.
         KitError: an adapter cannot be imported. Later failures of an adapter are
             verdicts: ``Verdict.KIT_ERROR``.
@@ -57,6 +60,7 @@ def run_contract(
     if profile not in BUDGETS:
         raise LookupError(f"there is no profile {profile!r}.{did_you_mean(profile, BUDGETS)}")
     codes = {clause_named(each).code for each in only}
+    _known_checks(checks)
     expectations = Expectations.of(configuration.expected_failures, all_checks())
     judge = Judge(BUDGETS[profile], expectations)
     found = list(_subjects(subjects, configuration))
@@ -65,6 +69,8 @@ def run_contract(
     for subject in found:
         results: list[CheckResult] = []
         for check in checks_for(subject):
+            if checks and check.id not in checks:
+                continue
             if not codes or check.clause.code in codes:
                 results.append(judge.judge(subject, check))
                 if on_result is not None:
@@ -73,12 +79,22 @@ def run_contract(
     return finished(profile, judged, expectations, unused)
 
 
+def _known_checks(names: Sequence[str]) -> None:
+    known = [check.id for check in all_checks()]
+    for name in names:
+        if name not in known:
+            raise LookupError(f"there is no check {name!r}.{did_you_mean(name, known)}")
+
+
 def finished(
     profile: str,
     subjects: Sequence[SubjectReport],
     expectations: Expectations,
     unused: Iterable[str] = (),
     notes: Iterable[str] = (),
+    *,
+    part: Part | None = None,
+    unreached: tuple[Unreached, ...] | None = None,
 ) -> Report:
     """The report of a run, with what can be said only at its end."""
     every = all_checks()
@@ -95,7 +111,25 @@ def finished(
                 for name in unused
             ),
         ),
+        part=part,
+        expected_failures={
+            each.name: expectations.reasons[each.name]
+            for each in subjects
+            if each.name in expectations.reasons
+        },
+        unreached=unreached,
     )
+
+
+def hosts_of(given: Given, root: Path) -> list[HostSubject]:
+    """The hosts among what ``given`` stands for.
+
+    Raises:
+        ConfigurationError, DiscoveryError: as their names say.
+        KitError: an adapter cannot be imported.
+    """
+    found = _subjects((given,), read_configuration(root.resolve()))
+    return [each for each in found if isinstance(each, HostSubject)]
 
 
 def checks_for(subject: Subject) -> tuple[Check, ...]:
@@ -142,7 +176,14 @@ def _resolved(source: Source, configuration: Configuration) -> Subject:
     return resolve_host(source, configuration)
 
 
-def parametrize_with_contract(adapter: Given, *, profile: str = "quick") -> Callable[[Test], Test]:
+def parametrize_with_contract(
+    adapter: Given,
+    *,
+    profile: str = "quick",
+    checks: Sequence[str] = (),
+    variants: Sequence[str] = (),
+    root: Path | None = None,
+) -> Callable[[Test], Test]:
     """Parametrize a test by the checks of the contract: one test for each, named by its clause.
 
     Example::
@@ -153,23 +194,67 @@ def parametrize_with_contract(adapter: Given, *, profile: str = "quick") -> Call
 
     ``clause_check()`` fails the test with the story of the failure, skips it where
     something is not claimed, and marks a broken SHOULD as an expected failure.
-    ``[tool.hot-reload]`` of the working directory is not read: mark the test itself.
+    ``checks`` names checks by id and leaves out the others, ``variants`` does so for the
+    ways in which they are run. Of ``[tool.hot-reload]`` in ``root`` the host, its claims and
+    the descriptions of plugins are taken; without ``root`` nothing is. Expected failures
+    never are: mark the test itself.
+
+    Raises:
+        LookupError: ``profile`` or a check in ``checks`` is unknown.
     """
     import pytest
 
     if profile not in BUDGETS:
         raise LookupError(f"there is no profile {profile!r}.{did_you_mean(profile, BUDGETS)}")
-    configuration = Configuration(root=Path.cwd(), file=Path.cwd() / "pyproject.toml")
+    _known_checks(checks)
     judge = Judge(BUDGETS[profile])
-    (subject,) = _subjects((adapter,), configuration)
+    subject = _one(adapter, root)
     marks = pytest.mark.parametrize(
         "clause_check",
         [
-            pytest.param(_ClauseCheck(judge, subject, check), id=f"{check.clause.code}-{check.id}")
+            pytest.param(
+                _ClauseCheck(judge, subject, narrowed(check, variants)),
+                id=f"{check.clause.code}-{check.id}",
+            )
             for check in checks_for(subject)
+            if not checks or check.id in checks
         ],
     )
     return lambda test: marks(test)
+
+
+def follow_steps(
+    adapter: Given, code: str, steps: Sequence[str], *, root: Path | None = None
+) -> None:
+    """Do ``steps`` to a fresh host and ask the clause ``code`` after each: for a test's body.
+
+    The steps are those that a failure of a state machine tells, ``load a v1`` and the
+    like. The test fails with the story where the clause is broken, or where it could
+    not be judged because another one is. ``root`` as for ``parametrize_with_contract``.
+
+    Raises:
+        LookupError: no state machine judges ``code``.
+    """
+    __tracebackhide__ = True
+    code = clause_named(code).code
+    machines = [each for each in host_checks() if each.kind is Kind.MACHINE]
+    check = next((each for each in machines if each.clause.code == code), None)
+    if check is None:
+        known = ", ".join(each.clause.code for each in machines)
+        raise LookupError(f"{code} has no state machine; those that have: {known}")
+    judge = Judge(BUDGETS["quick"], replay=Replay(code, "; ".join(steps)))
+    _ClauseCheck(judge, _one(adapter, root), check)()
+
+
+def _one(given: Given, root: Path | None) -> Subject:
+    folder = (root or Path.cwd()).resolve()
+    configuration = (
+        Configuration(root=folder, file=folder / "pyproject.toml")
+        if root is None
+        else read_configuration(folder)
+    )
+    (subject,) = _subjects((given,), configuration)
+    return subject
 
 
 class _ClauseCheck:

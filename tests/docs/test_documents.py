@@ -90,15 +90,19 @@ def options(pytestconfig: pytest.Config) -> set[str]:
         for option in each.names()
     }
     assert isinstance(main, click.Group)
-    for command in [main, *main.commands.values()]:
+    waiting: list[click.Command] = [main]
+    while waiting:
+        command = waiting.pop()
+        if isinstance(command, click.Group):
+            waiting += command.commands.values()
         for parameter in command.params:
             known |= {*parameter.opts, *parameter.secondary_opts}
     return known | {"--help", "--version"}
 
 
-OTHERS_OPTIONS = {"--check", "--reload", "--lf", "--refresh"}
-"""Options of ruff, of uvicorn, of a part of pytest that can be switched off, and of
-``python -m hot_reload_conformance.hosts``."""
+OTHERS_OPTIONS = {"--check", "--reload", "--lf", "--refresh", "--reloads", "--scale"}
+"""Options of ruff, of uvicorn, of a part of pytest that can be switched off, of
+``python -m hot_reload_conformance.hosts``, and of the benchmarks."""
 
 
 @pytest.mark.parametrize("document", WRITTEN, ids=name)

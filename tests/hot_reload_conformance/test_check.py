@@ -83,4 +83,4 @@ def test_the_order_of_a_run_does_not_depend_on_what_was_imported_first() -> None
     )
     seen = done.stdout.split()
     assert seen == [each.id for each in host_checks()]
-    assert seen[-1].endswith("[machine]")
+    assert seen[-1].endswith("[simulated]")

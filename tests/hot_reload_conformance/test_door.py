@@ -157,3 +157,26 @@ def test_the_tables_profile_is_taken(tmp_path: Path) -> None:
     report = run_contract(Toy, root=tmp_path)
     assert report.budget == "ci"
     assert run_contract(Toy, root=tmp_path, profile="quick").budget == "quick"
+
+
+def test_checks_and_variants_narrow_what_is_parametrized() -> None:
+    from hot_reload_conformance import parametrize_with_contract
+
+    decorate = parametrize_with_contract(Broken, checks=["old-keeps-serving"], variants=["start"])
+
+    def test_it(clause_check: Any) -> None: ...
+
+    (mark,) = decorate(test_it).pytestmark  # type: ignore[attr-defined]
+    (parameter,) = mark.args[1]
+    assert parameter.id == "HR-ROLL-01-old-keeps-serving"
+    with pytest.raises(pytest.fail.Exception) as failed:
+        parameter.values[0]()
+    assert "start" in str(failed.value)
+    assert "2 variants" not in str(failed.value)
+
+
+def test_a_check_that_does_not_exist_is_refused_where_tests_are_parametrized() -> None:
+    from hot_reload_conformance import parametrize_with_contract
+
+    with pytest.raises(LookupError, match=r"no check 'old-keeps'.*old-keeps-serving"):
+        parametrize_with_contract(Toy, checks=["old-keeps"])

@@ -172,3 +172,41 @@ def test_attach_in_a_process_of_the_hosts_reports_to_nobody(
     monkeypatch.setattr(probe, "_current", None)
     assert probe.attach("alpha", "v1").recording is not recording
     assert recording.moments == []
+
+
+def test_a_stage_notes_the_event_and_only_a_redactor_changes_it() -> None:
+    recording = Recording()
+    plugin = probe.Probe(recording, "stages", "v1")
+    event = Event("log", producer="p", sequence=3)
+    assert plugin.stage(event, "filter") is event
+    assert plugin.stage(event, "redactor").value == probe.REDACTED
+    assert [(each.role, each.sequence) for each in recording.passes] == [
+        ("filter", 3),
+        ("redactor", 3),
+    ]
+
+
+def test_a_background_task_notes_its_end_only_after_turns() -> None:
+    async def main() -> None:
+        recording = Recording()
+        task = asyncio.ensure_future(probe.Probe(recording, "a", "v1").background())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert recording.whats("a", phase="end") == []
+        await asyncio.wait({task})
+        assert recording.whats("a", phase="end") == ["background"]
+
+    asyncio.run(main())
+
+
+def test_a_connection_answers_for_whoever_was_handed_it() -> None:
+    recording = Recording()
+    old, new = (probe.Probe(recording, "a", version) for version in ("v1", "v2"))
+    wire = Event("connection")
+    assert old.reply(wire) == "none"
+    connection = old.connect()
+    new.handed(connection)
+    assert old.reply(wire) == new.reply(wire) == f"{old.serial} open"
+    connection.close()
+    assert new.reply(wire) == f"{old.serial} closed"

@@ -65,17 +65,21 @@ def schema() -> Any:
 def problems(value: Any, schema: Any, root: Any, where: str = "$") -> list[str]:
     """What of the schema ``value`` does not hold to: the keywords that ours uses, no others."""
     known = {"$ref", "type", "enum", "const", "properties", "required", "additionalProperties"}
-    known |= {"items", "minimum", "pattern", "propertyNames"}
+    known |= {"items", "minimum", "pattern", "propertyNames", "oneOf"}
     known |= {"$schema", "$id", "title", "description", "$defs"}
     assert schema.keys() <= known, f"the test does not know {schema.keys() - known}"
     if "$ref" in schema:
         name = schema["$ref"].removeprefix("#/$defs/")
         return problems(value, root["$defs"][name], root, where)
+    if "oneOf" in schema:
+        tried = [problems(value, each, root, where) for each in schema["oneOf"]]
+        return [] if tried.count([]) == 1 else min(tried, key=lambda each: (not each, each))
     if "const" in schema and value != schema["const"]:
         return [f"{where} is {value!r}"]
     if "enum" in schema and value not in schema["enum"]:
         return [f"{where} is {value!r}"]
     types = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
+    types["null"] = type(None)
     kind = schema.get("type")
     if kind == "number":
         types["number"] = (int, float)  # type: ignore[assignment]

@@ -97,6 +97,45 @@ def _fits(report: Report, width: int) -> None:
             assert width_of(each) <= width, plain([each])
 
 
+def _counted() -> Report:
+    """A host of which some clauses are not claimed, some not run, and many have no check."""
+    results = (
+        *EVERY_VERDICT,
+        _result("HR-CTRL-01", Verdict.PASS),
+        _result("HR-CTRL-02", Verdict.NOT_CLAIMED, reason=REASON),
+    )
+    return Report(
+        budget="quick",
+        subjects=(SubjectReport("toy", SourceKind.HOST, results),),
+        checked=frozenset(code for code in CONTRACT if not code.startswith(("HR-P", "HR-CO"))),
+    )
+
+
+def test_counts_that_do_not_fit_go_on_below_and_lose_nothing() -> None:
+    lines = _text(_counted()).splitlines()
+    assert max(map(len, lines)) <= 80
+    first = next(n for n, text in enumerate(lines) if text.startswith("  operations"))
+    counts = f"{lines[first][29:]} {lines[first + 1].strip()}"
+    assert lines[first + 1].startswith(" " * 29)
+    wide = _text(_counted(), width=200)
+    (whole,) = [text for text in wide.splitlines() if text.startswith("  operations")]
+    assert whole.endswith(counts)
+    assert counts.count(",") >= 2
+
+
+def test_a_profile_that_is_all_there_is_says_its_counts_once() -> None:
+    plugin = SubjectReport("geo", SourceKind.PLUGIN, (_result("HR-PLUG-02", Verdict.PASS, "geo"),))
+    assert _text(_report(plugin)).count("MUST run") == 1
+
+
+def test_what_could_not_be_judged_for_one_reason_is_said_once() -> None:
+    codes = ("HR-PLUG-05", "HR-PLUG-03", "HR-PLUG-04")
+    results = tuple(_result(each, Verdict.UNKNOWN, "geo", "does not load") for each in codes)
+    text = _text(_report(SubjectReport("geo", SourceKind.PLUGIN, results)))
+    assert "geo: HR-PLUG-03, HR-PLUG-04, HR-PLUG-05: does not load" in text
+    assert text.count("does not load") == 1
+
+
 def test_hosts_share_columns_and_plugins_have_their_own() -> None:
     other = SubjectReport("other", SourceKind.HOST, (_result("HR-LOAD-01", Verdict.FAIL),))
     counter = SubjectReport("counter", SourceKind.PLUGIN, (_result("HR-PLUG-02", Verdict.PASS),))
@@ -237,6 +276,12 @@ def test_generations_stand_side_by_side() -> None:
         "│                           ✗ import raised",
         "┴ start done                │",
     ]
+
+
+def test_long_lines_among_the_moments_are_folded() -> None:
+    rows = timeline(["error hot_reload: " + "word " * 40], width=60)
+    assert max(map(len, rows)) <= 60
+    assert " ".join(" ".join(rows).split()) == "error hot_reload: " + "word " * 39 + "word"
 
 
 def test_moments_of_another_form_are_listed_as_they_are() -> None:

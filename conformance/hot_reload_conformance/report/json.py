@@ -13,6 +13,9 @@ from typing import Any
 
 from hot_reload_conformance.contract.clauses import CONTRACT_VERSION
 from hot_reload_conformance.report.summary import ClauseOutcome, Report, SubjectReport
+from hot_reload_conformance.report.unreached import Unreached
+from hot_reload_conformance.shard import Part
+from hot_reload_conformance.subjects.source import SourceKind
 from hot_reload_conformance.verdict import CheckResult, Finding, Step, Verdict
 
 SCHEMA = "hot-reload-report/1"
@@ -29,8 +32,49 @@ def to_json(report: Report) -> dict[str, Any]:
         "checks_run": report.checks_run,
         "problems": report.problems,
         "notes": list(report.notes),
+        "stale": list(report.stale),
+        "shard": asdict(report.part) if report.part is not None else None,
+        "expected_failures": {
+            subject: dict(reasons) for subject, reasons in report.expected_failures.items()
+        },
+        "unreached": _listed([asdict(each) for each in report.unreached])
+        if report.unreached is not None
+        else None,
         "subjects": [_subject(each, report) for each in report.subjects],
     }
+
+
+def from_json(document: Mapping[str, Any]) -> Report:
+    """The report that ``to_json`` made ``document`` of; what is derived is derived again.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is no document of this schema.
+    """
+    subjects = document["subjects"]
+    part, unreached = document.get("shard"), document.get("unreached")
+    return Report(
+        budget=document["budget"],
+        subjects=tuple(
+            SubjectReport(
+                each["name"],
+                SourceKind(each["kind"]),
+                tuple(
+                    from_plain(check) for clause in each["clauses"] for check in clause["checks"]
+                ),
+            )
+            for each in subjects
+        ),
+        checked=frozenset(
+            clause["code"] for each in subjects for clause in each["clauses"] if clause["has_check"]
+        ),
+        stale=tuple(document.get("stale", ())),
+        notes=tuple(document["notes"]),
+        part=Part(**part) if part else None,
+        expected_failures=document.get("expected_failures", {}),
+        unreached=None
+        if unreached is None
+        else tuple(Unreached(**{**each, "lines": tuple(each["lines"])}) for each in unreached),
+    )
 
 
 def write_json(report: Report, path: Path) -> None:

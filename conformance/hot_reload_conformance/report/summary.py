@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from hot_reload_conformance.contract.clause import SECTIONS, Clause, Level, Profile
 from hot_reload_conformance.contract.clauses import CONTRACT
+from hot_reload_conformance.report.unreached import Unreached
+from hot_reload_conformance.shard import Part
 from hot_reload_conformance.subjects.source import SourceKind
 from hot_reload_conformance.verdict import CheckResult, Conformance, Verdict
 
@@ -163,6 +165,12 @@ class Report:
     """Expected failures of several checks that all passed."""
     notes: tuple[str, ...] = ()
     """What else whoever reads the report has to know."""
+    part: Part | None = None
+    """The shard that this is; None: it is the whole."""
+    expected_failures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Those declared for the subjects, by code or check id, with their reasons."""
+    unreached: tuple[Unreached, ...] | None = None
+    """Lines of the subjects' own code, by function, where they were measured."""
 
     @property
     def results(self) -> tuple[CheckResult, ...]:
@@ -177,7 +185,7 @@ class Report:
     def problems(self) -> list[str]:
         """Why the run is no success, one line each; empty: it is one."""
         found: list[str] = []
-        if not self.checks_run:
+        if not self.checks_run and self.part is None:  # of a shard, the others may have all
             found.append("no check was run to a verdict: nothing is known of any subject")
         for each in self.results:
             if counts_against(each):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from hot_reload_conformance.contract.clauses import CONTRACT, CONTRACT_VERSION
 from hot_reload_conformance.report.markup import Line, Span, line, width_of, wrapped
 from hot_reload_conformance.report.story import headline
 from hot_reload_conformance.report.summary import ClauseOutcome, Report, SubjectReport
+from hot_reload_conformance.report.unreached import unreached_lines
 from hot_reload_conformance.verdict import CheckResult, Conformance, Verdict
 
 
@@ -37,6 +39,8 @@ _STYLES = {
     Conformance.NOT_RUN: "quiet",
 }
 _SHOWN_HINTS = 12
+_NAME_WIDTH = 11
+_VERDICT_WIDTH = 16
 _ORDER = {code: place for place, code in enumerate(CONTRACT)}
 
 
@@ -51,9 +55,10 @@ def report_lines(report: Report, width: int = 80, *, unicode: bool = True) -> li
             lines += _standing(subject, report, width)
     lines += _broken(report, width)
     lines += _hints(report, width)
-    problems = report.problems
-    if not report.checks_run:
-        lines += [line(), *wrapped(problems[0], width, "", "bad")]
+    if report.unreached is not None:
+        lines += unreached_lines(report.unreached, width)
+    if not report.checks_run and report.problems:
+        lines += [line(), *wrapped(report.problems[0], width, "", "bad")]
     return lines
 
 
@@ -126,7 +131,7 @@ def _legend(report: Report, width: int, unicode: bool) -> list[Line]:
         if width_of(tuple(rows[-1])) + len(f"{shown} {sign.words}   ") > width:
             rows.append([Span("  ")])
         rows[-1] += [Span(shown, sign.style), Span(f" {sign.words}   ", "quiet")]
-    return [tuple(row) for row in rows]
+    return [(*row[:-1], Span(row[-1].text.rstrip(), row[-1].style)) for row in rows]
 
 
 def _short(text: str, width: int) -> str:
@@ -136,24 +141,46 @@ def _short(text: str, width: int) -> str:
 def _standing(subject: SubjectReport, report: Report, width: int) -> list[Line]:
     """One subject's counts, and its verdict for every profile."""
     counts = subject.counts(report.checked)
-    head = line(Span(subject.name, "head"), f" ({subject.kind.value}): {counts}")
-    lines = [head] if width_of(head) <= width else wrapped("".join(s.text for s in head), width)
+    lines = _fitted(line(Span(subject.name, "head"), f" ({subject.kind.value}): {counts}"), width)
     idle: list[str] = []
     for profile, verdict in subject.profiles.items():
         if verdict is Conformance.NOT_RUN:
             idle.append(profile.value)
             continue
         of_profile = subject.counts(report.checked, profile)
-        lines.append(
+        lines += _fitted(
             line(
-                f"  {profile.value:<11}",
-                Span(f"{verdict.value:<15}", _STYLES[verdict]),
-                Span(str(of_profile), "quiet"),
-            )
+                f"  {profile.value:<{_NAME_WIDTH}}",
+                # Where one profile is all there is, its counts stand on the line above.
+                *(
+                    [Span(verdict.value, _STYLES[verdict])]
+                    if of_profile == counts
+                    else [
+                        Span(f"{verdict.value:<{_VERDICT_WIDTH}}", _STYLES[verdict]),
+                        Span(str(of_profile), "quiet"),
+                    ]
+                ),
+            ),
+            width,
+            hang=2 + _NAME_WIDTH + _VERDICT_WIDTH,
         )
     if idle:
         lines += wrapped(f"not run: {', '.join(idle)}", width - 2, "  ", "quiet")
     return lines
+
+
+def _fitted(spans: Line, width: int, hang: int = 2) -> list[Line]:
+    """``spans`` on one line, or the last of them continued below, ``hang`` columns in."""
+    *before, last = spans
+    room = width - width_of(tuple(before))
+    if len(last.text) <= room:
+        return [spans]
+    first, *more = textwrap.wrap(last.text, max(20, room), drop_whitespace=False)
+    below = textwrap.wrap(" ".join("".join(more).split()), max(20, width - hang))
+    return [
+        (*before, Span(first.rstrip(), last.style)),
+        *(line(" " * hang, Span(each, last.style)) for each in below),
+    ]
 
 
 def _broken(report: Report, width: int) -> list[Line]:
@@ -173,11 +200,7 @@ def _broken(report: Report, width: int) -> list[Line]:
         "Could not be judged",
         "warn",
         width,
-        [
-            f"{each.subject}: {each.check} {headline(each)}"
-            for each in report.results
-            if each.verdict is Verdict.UNKNOWN
-        ],
+        _together([each for each in report.results if each.verdict is Verdict.UNKNOWN]),
     )
     lines += _listed(
         "Broken SHOULD clauses (they do not fail the run)",
@@ -211,6 +234,19 @@ def _broken(report: Report, width: int) -> list[Line]:
         ],
     )
     return lines
+
+
+def _together(results: Sequence[CheckResult]) -> list[str]:
+    """A line for each; what could not be judged for one and the same reason is said once."""
+    groups: dict[tuple[str, str], list[CheckResult]] = {}
+    for each in sorted(results, key=lambda each: _ORDER.get(each.code, 0)):
+        groups.setdefault((each.subject, each.reason), []).append(each)
+    return [
+        f"{subject}: {group[0].check} {headline(group[0])}"
+        if len(group) == 1
+        else f"{subject}: {_codes([each.code for each in group])}: {reason}"
+        for (subject, reason), group in groups.items()
+    ]
 
 
 def _these(results: Iterable[CheckResult]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -31,7 +32,7 @@ def timeline(moments: Sequence[str], width: int = 80) -> list[str]:
     entries = _entries(moments)
     lanes = list(dict.fromkeys(each.lane for each in entries or ()))
     if not entries or len(lanes) > MAX_LANES:
-        return _cut(list(moments))
+        return [row for each in _cut(list(moments)) for row in _listed(each, width)]
     column = max(16, min(30, (width - 4) // len(lanes)))
     rows = ["".join(f"{lane:<{column}}" for lane in lanes).rstrip()]
     for each in _cut(_folded(entries)):
@@ -61,6 +62,13 @@ def _folded(entries: list[_Entry]) -> list[_Entry]:
 def _cell(entry: _Entry) -> str:
     tail = {"begin": " …", "end": " done", "raise": " raised", "whole": ""}[entry.phase]
     return f"{_MARK[entry.phase]} {entry.what}{tail}"
+
+
+def _listed(text: str, width: int) -> list[str]:
+    """A line as it is, or folded where it is wider than the terminal."""
+    return textwrap.wrap(
+        text, max(20, width), subsequent_indent="  ", break_long_words=False, tabsize=4
+    ) or [""]
 
 
 def _cut(rows: list[T]) -> list[T]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hot_reload_conformance import own_code
 from hot_reload_conformance.adapter import HostAdapter
 from hot_reload_conformance.bench.judge import Subject, kit_error
+from hot_reload_conformance.bench.runner import deadline_of
 from hot_reload_conformance.check import Check
-from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.report.summary import counts_against
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.subjects.resolve import host_subject, resolve_plugin
@@ -67,6 +68,7 @@ class ContractItem(pytest.Function):
         self.conformance = conformance
         self.host = host
         self.problem = problem
+        self.reached: own_code.Lines = {}
         super().__init__(**rest)
 
     @classmethod
@@ -109,14 +111,15 @@ class ContractItem(pytest.Function):
             self.add_marker(pytest.mark.timeout(self._deadline_seconds()))
 
     def _deadline_seconds(self) -> float:
-        variants = _USUAL_VARIANTS
+        variants, seconds = _USUAL_VARIANTS, self.check.deadline_seconds
         if self.host is not None:
             variants = len(self.check.variants(self.host.adapter))
-        return min(MAX_DEADLINE_SECONDS, SPARE_SECONDS + variants * self.check.deadline_seconds)
+            seconds = deadline_of(self.check, self.host.adapter)
+        return min(MAX_DEADLINE_SECONDS, SPARE_SECONDS + variants * seconds)
 
     def has_variant(self, name: str) -> bool:
         """Whether a variant of this check is called so; known for hosts that no fixture gives."""
-        if self.host is None or self.check.kind is Kind.MACHINE:
+        if self.host is None or self.check.explores:
             return False
         return any(each.name == name for each in self.check.variants(self.host.adapter))
 
@@ -137,7 +140,10 @@ class ContractItem(pytest.Function):
             subject = self._subject(request)
         except KitError as error:
             return kit_error(self.subject_name, self.check, str(error))
-        return self.conformance.judge.judge(subject, self.check)
+        if not self.conformance.coverage:
+            return self.conformance.judge.judge(subject, self.check)
+        with own_code.measured(subject, self.config.rootpath) as self.reached:
+            return self.conformance.judge.judge(subject, self.check)
 
     def _subject(self, request: pytest.FixtureRequest) -> Subject:
         def fixture(name: str) -> Any:

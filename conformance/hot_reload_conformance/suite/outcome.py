@@ -108,6 +108,8 @@ def status(report: pytest.TestReport) -> Status | None:
 def _carried(item: ContractItem, result: CheckResult) -> dict[str, Any]:
     return {
         "kind": item.source.kind.value,
+        "anchor": str(item.source.anchor),
+        "reached": item.reached,
         "result": to_plain(result),
         "told": RESULT in item.stash,
     }

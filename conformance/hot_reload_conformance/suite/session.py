@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Generator
-from dataclasses import replace
+from collections.abc import Generator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hot_reload_conformance import own_code
 from hot_reload_conformance.bench.budgets import BUDGETS
 from hot_reload_conformance.bench.judge import Judge, Replay
 from hot_reload_conformance.check import all_checks
-from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.contract.clauses import CONTRACT_VERSION
 from hot_reload_conformance.contract.document import clause_named
 from hot_reload_conformance.door import finished
 from hot_reload_conformance.report.json import from_plain, write_json
-from hot_reload_conformance.report.markup import STYLES
+from hot_reload_conformance.report.markup import STYLES, Line, line, wrapped
 from hot_reload_conformance.report.summary import Report, SubjectReport
 from hot_reload_conformance.report.terminal import report_lines, title
+from hot_reload_conformance.report.unreached import Unreached
+from hot_reload_conformance.shard import Part
 from hot_reload_conformance.subjects.configuration import (
     Configuration,
     ConfigurationError,
     read_configuration,
 )
-from hot_reload_conformance.subjects.discovery import DEFAULT_LINE, DiscoveryError, default_sources
+from hot_reload_conformance.subjects.discovery import (
+    DEFAULT_LINE,
+    DiscoveryError,
+    default_sources,
+    sources_at,
+)
 from hot_reload_conformance.subjects.expectation import ExpectationError, Expectations
 from hot_reload_conformance.subjects.resolve import resolve_host
 from hot_reload_conformance.subjects.source import Source, SourceKind
 from hot_reload_conformance.suite.collector import SubjectFile
 from hot_reload_conformance.suite.item import ContractItem
+from hot_reload_conformance.suite.keeping import Kept, failures, keep
 from hot_reload_conformance.suite.outcome import ATTRIBUTE, Status, dress, status, undress
 from hot_reload_conformance.suite.selection import Selection, select
+from hot_reload_conformance.suite.sharding import Sharding
 from hot_reload_conformance.verdict import CheckResult, KitError
 
 
@@ -67,11 +77,20 @@ class ConformanceSession:
         self.replay = _replay(config)
         self.expectations = Expectations.of(self.configuration.expected_failures, all_checks())
         seed = config.getoption("--hypothesis-seed", None)
-        self.judge = Judge(
-            replace(BUDGETS[self.budget], seed=_seed(seed)), self.expectations, self.replay
+        budget = replace(
+            BUDGETS[self.budget], seed=_seed(seed), database="\n".join(_places(config))
         )
+        self.judge = Judge(budget, self.expectations, self.replay)
+        self.sharding = Sharding.of(config)
+        self.keep_in = _folder_to_keep_in(config, self.configuration)
+        self.coverage: bool = config.getoption("hot_reload_coverage")
+        if self.coverage and not own_code.installed():
+            raise pytest.UsageError(own_code.MISSING)
+        self.reached: dict[tuple[SourceKind, str], dict[str, set[int]]] = {}
+        self.sources: dict[tuple[SourceKind, str], Source] = {}
         self.unused: list[str] = []
         self.gathered: dict[tuple[SourceKind, str], list[CheckResult]] = {}
+        self.kept = Kept()
         self._report: Report | None = None
 
     def check_expected_subjects(self) -> None:
@@ -124,6 +143,8 @@ class ConformanceSession:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        if self.sharding.shard is not None:
+            self._leave(items, self.sharding.chosen(items))
         if self.replay is None:
             return
         of_code = [
@@ -132,9 +153,12 @@ class ConformanceSession:
             if isinstance(each, ContractItem) and each.check.clause.code == self.replay.code
         ]
         named = [each for each in of_code if each.has_variant(self.replay.script)]
-        machines = [each for each in of_code if each.check.kind is Kind.MACHINE]
-        mine = named or machines or of_code
-        away = [each for each in items if each not in mine]
+        explorers = [each for each in of_code if each.check.replays(self.replay.script)]
+        self._leave(items, named or explorers or of_code)
+
+    def _leave(self, items: list[pytest.Item], mine: Sequence[pytest.Item]) -> None:
+        kept = set(mine)
+        away = [each for each in items if each not in kept]
         if away:
             self.config.hook.pytest_deselected(items=away)
             items[:] = mine
@@ -157,7 +181,14 @@ class ConformanceSession:
             return
         undress(report, self.config)
         result = from_plain(carried["result"])
-        self.gathered.setdefault((SourceKind(carried["kind"]), result.subject), []).append(result)
+        key = (SourceKind(carried["kind"]), result.subject)
+        self.gathered.setdefault(key, []).append(result)
+        source = self.selection.sources.get(Path(carried["anchor"]))
+        if source is not None:
+            self.sources[key] = source
+        reached = self.reached.setdefault(key, {})
+        for file, lines in carried["reached"].items():
+            reached.setdefault(file, set()).update(lines)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> Status | None:
@@ -165,14 +196,36 @@ class ConformanceSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if hasattr(self.config, "workerinput") or self.config.getoption("collectonly"):
+        if hasattr(self.config, "workerinput"):
+            if self.sharding.part is not None:
+                worker: Any = self.config
+                worker.workeroutput["hot_reload_part"] = asdict(self.sharding.part)
+            return
+        if self.config.getoption("collectonly"):
             return
         report = self._report = self._finished()
+        if self.keep_in is not None:
+            found = [
+                (result, self.sources[key])
+                for key, results in self.gathered.items()
+                for result in failures(results)
+                if key in self.sources
+            ]
+            self.kept = keep(found, self.config.rootpath, self.keep_in)
         file = self.config.getoption("hot_reload_report")
         if file:
             write_json(report, self.config.invocation_params.dir / file)
+        if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self.sharding.part:
+            session.exitstatus = pytest.ExitCode.OK  # more shards than checks: the others have them
         if session.exitstatus == pytest.ExitCode.OK and not report.ok:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """A worker of pytest-xdist ended: it collected, and knows which part this is."""
+        told = getattr(node, "workeroutput", {}).get("hot_reload_part")
+        if told:
+            self.sharding.part = Part(**told)
 
     def _finished(self) -> Report:
         subjects = [
@@ -180,7 +233,27 @@ class ConformanceSession:
             for (kind, name), results in sorted(self.gathered.items(), key=_hosts_first)
         ]
         notes = [DEFAULT_LINE] if self.selection.default else []
-        return finished(self.budget, subjects, self.expectations, self.unused, notes)
+        part = self.sharding.part
+        if part is not None:
+            notes.append(part.words)
+        return finished(
+            self.budget,
+            subjects,
+            self.expectations,
+            self.unused,
+            notes,
+            part=part,
+            unreached=self._unreached() if self.coverage else None,
+        )
+
+    def _unreached(self) -> tuple[Unreached, ...]:
+        return tuple(
+            each
+            for (kind, name), files in self.reached.items()
+            for each in own_code.unreached(
+                name, kind is SourceKind.PLUGIN, files, self.config.rootpath
+            )
+        )
 
     # What is shown
 
@@ -201,6 +274,50 @@ class ConformanceSession:
             for text, style in spans:
                 terminalreporter.write(text, **STYLES[style])
             terminalreporter.write("\n")
+        for spans in self._about_tests(report, width):
+            terminalreporter.write_line("".join(text for text, _ in spans))
+
+    def _about_tests(self, report: Report, width: int) -> list[Line]:
+        """What was written, or how to have it written."""
+        if self.kept.notes:
+            return [line(), *(each for note in self.kept.notes for each in wrapped(note, width))]
+        if self.keep_in is not None or not failures(report.results):
+            return []
+        text = "Keep each failure as a test of yours: the same again with --hot-reload-write-tests"
+        return [line(), *wrapped(text, width)]
+
+
+def _places(config: pytest.Config) -> list[str]:
+    """Where examples are kept; folders as whole paths, as seen from where pytest was begun."""
+    found: list[str] = []
+    for text in config.getoption("hot_reload_database"):
+        mode = "readonly:" if text.startswith("readonly:") else ""
+        place = text.removeprefix(mode)
+        if not place.strip():
+            raise pytest.UsageError("--hot-reload-database: name a folder, or redis://host:6379/0")
+        if "://" not in place:
+            place = str(config.invocation_params.dir / place)
+        elif not place.startswith(("redis://", "rediss://", "unix://")):
+            raise pytest.UsageError(
+                f"--hot-reload-database: {place} is no folder and no URL of a Redis server: "
+                "redis://, rediss:// and unix:// are known"
+            )
+        found.append(mode + place)
+    return found
+
+
+def _folder_to_keep_in(config: pytest.Config, configuration: Configuration) -> Path | None:
+    text = config.getoption("hot_reload_write_tests")
+    if text is None:
+        return None
+    folder: Path = config.invocation_params.dir / text
+    with contextlib.suppress(DiscoveryError):
+        if folder.exists() and sources_at(folder, configuration):
+            raise pytest.UsageError(
+                f"--hot-reload-write-tests takes {text} for the folder to write to, and it is a "
+                "subject: write --hot-reload-write-tests=tests/contract, or put the option last"
+            )
+    return folder
 
 
 def _hosts_first(entry: tuple[tuple[SourceKind, str], object]) -> bool:
