@@ -164,8 +164,8 @@ class Transaction:
 
     def _look(self, wanted: Sequence[Wanted]) -> None:
         """Read what is wanted; what differs becomes a part, and so does whoever needs it."""
-        for want in wanted:
-            part = self._join(want.slot)
+        # All of them first: where one cannot be read, the others roll back with it.
+        for part, want in [(self._join(want.slot), want) for want in wanted]:
             try:
                 differs = self._read(part, want)
             except PluginFault as fault:

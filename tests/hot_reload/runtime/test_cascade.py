@@ -673,3 +673,20 @@ async def test_f51_true_for_one_is_a_change(bench: Bench) -> None:
         outcomes = await engine.reconfigure({"base": {"on": True}})
         assert isinstance(outcomes["base"], Swapped)
         assert engine.plugin("base").context.config["on"] is True
+
+
+async def test_f16_what_was_not_read_since_another_could_not_be_is_rolled_back_too(
+    bench: Bench,
+) -> None:
+    """Not told as unchanged: its edit does not serve."""
+    write(bench, "base")
+    write(bench, "user", needs=["base"])
+    async with Engine() as engine:
+        await load_all(bench, engine, ["base", "user"])
+        bench.plugins.path("base").unlink()
+        write(bench, "user", "2.0", needs=["base"])
+        outcomes = await engine.reload_many(["base", "user"])
+        assert all(isinstance(each, RolledBack) for each in outcomes.values()), outcomes
+        assert isinstance(outcomes["user"], RolledBack)
+        assert outcomes["user"].failure.plugin == "base"
+        assert await engine.use("user") == ("user", "1.0", ("base", "1.0"))
