@@ -102,10 +102,11 @@ class Operations:
         """
 
         async def serial(begins: Callable[[], object] = lambda: None) -> Outcomes:
-            for _ in range(OVERTAKEN_LIMIT):
+            for tries in range(OVERTAKEN_LIMIT):
                 async with self._turns.of(touched):
                     begins()
-                    self._waiting.pop(alike, None)
+                    if tries == 0:  # later on, what waits under it is somebody else's
+                        self._waiting.pop(alike, None)
                     if self.closing:
                         break
                     try:
