@@ -28,6 +28,8 @@ class Judged:
     """Beyond the clause's own claims."""
     fact: str = ""
     """What must have come to pass for anything to be verified: ``reload failed``."""
+    overlap: bool = False
+    """Whether it speaks of what overlaps alone: what breaks one by one too is not its matter."""
 
     def about(self, kind: str, script: Script) -> bool:
         """Whether a failure of that kind in that script breaks the clause."""
@@ -198,9 +200,14 @@ JUDGED: dict[str, Judged] = {
         _plain_order,
         (),
         "reload ok",
+        overlap=True,
     ),
     "HR-RACE-03": Judged(
-        (invariants.SERIAL, invariants.ONE_GENERATION), _overlapping_reloads, (), "reload ok"
+        (invariants.SERIAL, invariants.ONE_GENERATION),
+        _overlapping_reloads,
+        (),
+        "reload ok",
+        overlap=True,
     ),
     "HR-RACE-04": Judged((*STUCK, aftermath.INDEPENDENT), _hangs, (), "reload failed"),
     "HR-RACE-05": Judged(STUCK, _asks_back, (), "reload ok"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -123,6 +124,7 @@ class SimulatedHost:
         self.happenings = Happenings(recording, str(workdir))
         self._invariants = Invariants(self, self.happenings, frozenset(invariants))
         self._running: list[tuple[Op, asyncio.Task[object]]] = []
+        self._written_at = int(workdir.stat().st_mtime)
         self._closed = False
         recording.pause = self._pause
         self.swaps_only = Claim.BLUE_GREEN in adapter.claims
@@ -188,13 +190,22 @@ class SimulatedHost:
         for relative, text in self.adapter.render(plugin).items():
             path = self.workdir / relative
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix == ".py":
-                # Of a size of its own: real time stands still here, and a host that tells texts
-                # apart by size and second (HR-SWAP-02) would seem to have a race.
-                text += "#" * sum(found["good"].encode()) + "\n"
             path.write_text(text, encoding="utf-8")
+            self._dated(path)
         bad = found["how"] in ("!", "~") and found["stage"] not in _LAST_HOOKS
         self.happenings.written(name, full, good=not bad)
+
+    def _dated(self, path: Path) -> None:
+        """Date a file that was written, and its folders.
+
+        Real time stands still in a simulation: a host that tells texts apart by their time, or
+        finds new files by their folder's (HR-SWAP-02), would come to another end by chance.
+        """
+        self._written_at += 2  # a second apart is the same for a file system of whole ones
+        for each in (path, *path.parents):
+            os.utime(each, (self._written_at, self._written_at))
+            if each == self.workdir:
+                break
 
     async def _asks(self, probe: Probe) -> None:
         """A plugin asks its host from inside of a hook for a reload of another plugin."""

@@ -80,6 +80,11 @@ class Script:
         kinds = _kinds(found["kinds"])
         return cls(_operations(found["given"] or ""), _operations(found["operations"]), kinds)
 
+    def one_by_one(self) -> Script:
+        """The same operations with nothing that overlaps: all but the last are preparations."""
+        given, operations = (*self.given, *self.operations[:-1]), self.operations[-1:]
+        return replace(self, given=given, operations=operations)
+
     def opening(self, *kinds: str) -> Script:
         """The same operations with these kinds of decisions open."""
         return replace(self, kinds=_kinds(",".join(kinds)))

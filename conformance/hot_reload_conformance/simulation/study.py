@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.simulation.clauses import JUDGED, Judged
@@ -100,6 +100,7 @@ class Study:
         if not scripts:
             raise NotClaimed("no script of the simulation about this fits the claims")
         facts: Counter[str] = Counter()
+        left_to_others: set[Script] = set()
         for script in scripts:
             explored = self.explored(script)
             if explored.escaped is not None:
@@ -109,12 +110,29 @@ class Study:
                 )
             facts += explored.facts
             for kind in judged.kinds:
-                if kind in explored.found:
-                    return self._finding(code, kind, explored.found[kind], shrink)
+                if kind not in explored.found:
+                    continue
+                if judged.overlap and self._breaks_one_by_one(script, kind):
+                    left_to_others.add(script)
+                    continue
+                return self._finding(code, kind, explored.found[kind], shrink)
         if judged.fact and not facts[judged.fact]:
             runs = sum(self.explored(each).runs for each in scripts)
             raise CannotJudge(f"not verified: in {runs} simulated runs there was no {judged.fact}")
+        if left_to_others == set(scripts):
+            raise CannotJudge(
+                "not verified: in each script the host comes to a wrong end where the operations "
+                "come one after the other too, which is the matter of other clauses"
+            )
         return None
+
+    def _breaks_one_by_one(self, script: Script, kind: str) -> bool:
+        """Whether the host breaks that way without any overlap, in the script's order or in
+        the opposite one."""
+        subject = hosts(self._subject.factory, invariants=_alone(kind))
+        backwards = replace(script, operations=script.operations[::-1])
+        runs = (simulate(subject, each.one_by_one()) for each in (script, backwards))
+        return any(run.failure is not None and run.failure.kind == kind for run in runs)
 
     def _finding(self, code: str, kind: str, run: Run, shrink: bool) -> Finding:
         # As little as possible is asked, so that shrinking is not led astray by another failure

@@ -47,3 +47,9 @@ def test_a_wrong_script_is_refused(text: str, words: str) -> None:
 def test_what_is_no_replay_string_is_refused() -> None:
     with pytest.raises(ValueError, match="begins with the Python version"):
         parse_replay("load a v1 @ 3:1")
+
+
+def test_one_by_one_nothing_overlaps() -> None:
+    script = Script.parse("load a v1 | reload a v2; call; unload a {schedule,fault}")
+    assert str(script.one_by_one()) == ("load a v1; reload a v2; call | unload a {schedule,fault}")
+    assert str(Script.parse("load a v1").one_by_one()) == "load a v1"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from pathlib import Path
 
 import pytest
 
-from hot_reload_conformance.adapter import Claim, Reply
+from hot_reload_conformance.adapter import Claim, Ports, Reply
 from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.bench.judge import Judge, Replay
 from hot_reload_conformance.check import host_checks
@@ -15,6 +16,7 @@ from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.contract.clauses import CONTRACT
 from hot_reload_conformance.simulation.clauses import JUDGED
 from hot_reload_conformance.simulation.invariants import ALL
+from hot_reload_conformance.simulation.script import Script
 from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS
 from hot_reload_conformance.simulation.study import Study, study_of
 from hot_reload_conformance.specimens import interleaved
@@ -78,11 +80,63 @@ class LossyAndDouble(interleaved.LossyRollback):
 
 def test_one_failure_masks_no_other() -> None:
     study = Study(HostSubject(LossyAndDouble), BUDGET)
-    lost, unexplained = study.judge("HR-FLOW-01"), study.judge("HR-RACE-02")
+    lost, unexplained = study.judge("HR-FLOW-01"), study.judge("HR-STATE-02")
     assert lost is not None
     assert "are lost" in lost.message
     assert unexplained is not None
     assert "no order" in unexplained.message
+
+
+class SaysFailedOnce(BlueGreenAdapter):
+    """A good reload of a plugin that is not the only one is said to have failed."""
+
+    name = "says-failed-once"
+
+    async def load(self, ref: str) -> Reply | bool | None:
+        self.loaded = [*getattr(self, "loaded", ()), ref]
+        return await super().load(ref)
+
+    async def reload(self, ref: str) -> Reply | bool | None:
+        await super().reload(ref)
+        return len(self.loaded) == 1
+
+
+def test_what_breaks_one_by_one_is_no_matter_of_overlapping() -> None:
+    """The scripts in which it comes to a right end one by one are judged all the same."""
+    everywhere = Study(HostSubject(LossyAndDouble), BUDGET)
+    with pytest.raises(CannotJudge, match="not verified"):
+        everywhere.judge("HR-RACE-02")
+    somewhere = Study(HostSubject(SaysFailedOnce), BUDGET)
+    assert somewhere.judge("HR-RACE-02") is None
+    assert any("serial" in each.found for each in somewhere._explored.values())
+
+
+class ByTime(BlueGreenAdapter):
+    """Reloads a text only where its file has another time than it had."""
+
+    name = "by-time"
+
+    async def open(self, workdir: Path, ports: Ports) -> None:
+        self.workdir, self.seconds = workdir, dict[str, int]()
+        await super().open(workdir, ports)
+
+    def moved(self, ref: str) -> bool:
+        before, now = self.seconds.get(ref), int((self.workdir / f"{ref}.py").stat().st_mtime)
+        self.seconds[ref] = now
+        return before != now
+
+    async def load(self, ref: str) -> Reply | bool | None:
+        self.moved(ref)
+        return await super().load(ref)
+
+    async def reload(self, ref: str) -> Reply | bool | None:
+        return await super().reload(ref) if self.moved(ref) else None
+
+
+def test_a_host_that_goes_by_the_time_of_files_sees_each_version() -> None:
+    study = Study(HostSubject(ByTime), BUDGET)
+    script = Script.parse("load a v1 | reload a v2; call")
+    assert study.explored(script).found == {}
 
 
 class Threaded(BlueGreenAdapter):
