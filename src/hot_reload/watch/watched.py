@@ -39,8 +39,8 @@ class WatchHealth:
     """The files whose edits are being applied, or wait: for quiet, a grace period, a limit,
     the next try."""
     errors: tuple[str, ...]
-    """What the watch itself failed at, by plugin, until it succeeds there; not what reloads
-    fail at, which the engine's ``status`` has."""
+    """What the watch itself failed at, as a whole or by plugin, until it succeeds there; not
+    what reloads fail at, which the engine's ``status`` has."""
     missing_roots: tuple[str, ...]
     """The watched directories that are not there; their plugins count as they last were."""
     retries: tuple[NextTry, ...] = ()

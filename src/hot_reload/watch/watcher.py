@@ -108,6 +108,8 @@ class Watcher:
         self._enabled = enabled
         self._started = False
         self._ended: str | None = None
+        self._failed: str | None = None
+        """How the last turn failed, if it did."""
 
     @property
     def health(self) -> WatchHealth:
@@ -119,7 +121,7 @@ class Watcher:
             degraded=self._listener.degraded if running else self._ended or "not started",
             restarts=self._listener.restarts,
             waiting=self._ledger.waiting,
-            errors=self._ledger.errors,
+            errors=(*((self._failed,) if self._failed else ()), *self._ledger.errors),
             missing_roots=tuple(shown(str(each)) for each in self._roots.missing),
             retries=self._ledger.next_tries(self._clock.now()),
             sweep_seconds=self._survey.sweep_seconds,
@@ -193,8 +195,10 @@ class Watcher:
             now = self._clock.now()
             try:
                 self._turn(now)
-            except Exception:  # one bad turn must not end the watch
+                self._failed = None
+            except Exception as error:  # one bad turn must not end the watch
                 self._survey.failed(now)
+                self._failed = f"a turn of the watch failed: {type(error).__name__}: {error}"
                 _log.exception("a turn of the watch failed; the next one comes all the same")
             if self._ended is None:
                 await self._pause()
@@ -256,7 +260,8 @@ class Watcher:
         """Until something may be due: a hint, a quiet period, a limit, the next sweep."""
         now = self._clock.now()
         moment = self._survey.next_sweep
-        due = self._agenda.next_due() if self._enabled else None
+        # After a turn that failed, what is due stays due: the next sweep is soon enough for it.
+        due = self._agenda.next_due() if self._enabled and not self._failed else None
         moment = moment if due is None else min(moment, due)
         timer = self._clock.call_later(max(0.0, moment - now), self._wake.set)
         try:

@@ -493,6 +493,32 @@ async def test_hr_watch_11_a_turn_that_raises_is_followed_by_the_next(
     assert "a turn of the watch failed" in caplog.text
 
 
+async def test_hr_watch_11_turns_that_raise_with_something_due_are_told_and_no_busy_loop(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waited for a limit stays due while each turn fails at it."""
+    scene.save("counter", 1)
+    await scene.watch(settings=WatchSettings(limit=1, window_seconds=4)).start()
+    await scene.settle()
+    scene.save("counter", 2)
+    await scene.settle()
+    assert scene.watcher.health.waiting == ("counter.py",)
+    turns: list[float] = []
+
+    def broken(*_: Any, **__: Any) -> Any:
+        turns.append(scene.clock.now())
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hot_reload.watch.ledger.Ledger.settle", broken)
+        await scene.run(5)
+        assert 2 <= len(turns) <= 7, "it goes on at the pace of the sweep"
+        assert scene.watcher.health.errors == ("a turn of the watch failed: RuntimeError: a bug",)
+    await scene.settle()
+    assert scene.watcher.health.errors == ()
+    assert await scene.answers("counter") == 2
+
+
 async def test_hr_watch_11_w24_a_closed_engine_ends_the_watch_visibly(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
