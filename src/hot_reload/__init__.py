@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hot_reload.operate.health import Health as Health
     from hot_reload.operate.metrics import Metrics as Metrics
     from hot_reload.operate.state_files import StateFiles as StateFiles
+    from hot_reload.operate.watchdog import Watchdog as Watchdog
     from hot_reload.outcome import Outcome as Outcome
     from hot_reload.outcome import Role as Role
     from hot_reload.outcome import Stage as Stage
@@ -48,6 +49,7 @@ _HOMES = {
     "Stage": "hot_reload.outcome",
     "StateFiles": "hot_reload.operate.state_files",
     "WatchSettings": "hot_reload.watch.settings",
+    "Watchdog": "hot_reload.operate.watchdog",
     "Watcher": "hot_reload.watch.watcher",
     "acting_as": "hot_reload.runtime.acting",
     "diagnose": "hot_reload.operate.diagnose",
@@ -71,6 +73,7 @@ __all__ = [
     "Stage",
     "StateFiles",
     "WatchSettings",
+    "Watchdog",
     "Watcher",
     "acting_as",
     "diagnose",

@@ -25,6 +25,7 @@ from hot_reload.operate.attempt import (
 )
 from hot_reload.operate.audit import AuditHealth, AuditLog
 from hot_reload.operate.plain import plain
+from hot_reload.operate.watchdog import LoopHealth, Watchdog
 from hot_reload.outcome import Failure, Operation, Outcome, Role, Running, Stage
 from hot_reload.runtime.engine import Engine
 from hot_reload.watch.watched import WatchHealth
@@ -101,6 +102,8 @@ class HealthReport:
     """Plugins that were to be loaded, and are not, since their load failed."""
     watchers: tuple[WatchHealth, ...]
     audit: AuditHealth | None
+    loop: LoopHealth | None = None
+    """How the event loop goes on, where a watchdog looks."""
 
     @property
     def reloading(self) -> bool:
@@ -135,11 +138,13 @@ class Health:
         *,
         watchers: Iterable[Watcher] = (),
         audit: AuditLog | None = None,
+        watchdog: Watchdog | None = None,
         wall_clock: WallClock = utc_now,
     ) -> None:
         self._engine = engine
         self._watchers = tuple(watchers)
         self._audit = audit
+        self._watchdog = watchdog
         self._wall_clock = wall_clock
         self._attempts = Attempts(engine, wall_clock)
         self._last: dict[str, LastResult] = {}
@@ -167,6 +172,7 @@ class Health:
             absent=MappingProxyType({} if closed else dict(self._absent)),
             watchers=watchers,
             audit=audit,
+            loop=self._watchdog.health if self._watchdog else None,
         )
 
     def dismiss(self, name: str) -> None:
