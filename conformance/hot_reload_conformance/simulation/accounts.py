@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hot_reload_conformance.probe import Recording
 from hot_reload_conformance.simulation.cast import SECRET, SINKS, STAGES
-from hot_reload_conformance.simulation.happenings import Happenings
+from hot_reload_conformance.simulation.happenings import Emitted, Happenings
 from hot_reload_conformance.simulation.lives import Expect
 
 ORDER = "order"
@@ -27,20 +27,29 @@ def _order(happenings: Happenings, recording: Recording, expect: Expect) -> None
         (each.plugin, each.sequence): number for number, each in enumerate(recording.deliveries)
     }
     for name in sorted({each.plugin for each in recording.deliveries}):
-        for first in happenings.emitted:
-            for second in happenings.emitted:
-                if first.event.producer != second.event.producer or first.ended >= second.began:
+        for producer in {each.event.producer: None for each in happenings.emitted}:
+            got = [
+                (each, place[name, each.event.sequence])
+                for each in happenings.emitted
+                if each.event.producer == producer and (name, each.event.sequence) in place
+            ]
+            # Of all that were accepted before the next one began, who came last to the sink?
+            before = sorted(got, key=lambda pair: pair[0].ended)[::-1]
+            latest: tuple[Emitted, int] | None = None
+            for second, at in sorted(got, key=lambda pair: pair[0].began):
+                while before and before[-1][0].ended < second.began:
+                    first = before.pop()
+                    latest = first if latest is None or first[1] > latest[1] else latest
+                if latest is None:
                     continue
-                at = [place.get((name, each.event.sequence)) for each in (first, second)]
-                if at[0] is None or at[1] is None:
-                    continue
+                earlier = latest[0].event.sequence
                 expect(
-                    at[0] < at[1],
+                    latest[1] < at,
                     ORDER,
-                    f"{name} gets event {second.event.sequence} of {second.event.producer} before "
-                    f"event {first.event.sequence}, which was accepted first",
+                    f"{name} gets event {second.event.sequence} of {producer} before event "
+                    f"{earlier}, which was accepted first",
                     expected="events of one producer in their order",
-                    seen=f"{second.event.sequence}, then {first.event.sequence}",
+                    seen=f"{second.event.sequence}, then {earlier}",
                 )
 
 

@@ -54,6 +54,8 @@ class Done:
     ok: bool | None
     began: int
     ended: int
+    asked: bool = False
+    """Whether a plugin asked for it from inside of a hook: a host may put it off, and say so."""
 
 
 class Happenings:
@@ -74,6 +76,8 @@ class Happenings:
         """How many moments there had been when the preparations were over."""
         self.anything_may_fail = False
         """Whether a fault was planned that any operation may meet."""
+        self.asks_back = False
+        """Whether a plugin was written that asks its host for a reload from inside of a hook."""
         self.endless = 0
         """After how many events an operation was given up."""
         self.silent_health: list[str] = []
@@ -128,7 +132,7 @@ class Happenings:
         return self._now
 
     @contextlib.contextmanager
-    def operation(self, op: Op) -> Iterator[Callable[[object], None]]:
+    def operation(self, op: Op, *, asked: bool = False) -> Iterator[Callable[[object], None]]:
         """Note an operation; what the adapter returned is told to what the block is given.
 
         An exception of the host's is a failure of the operation and goes no further; a
@@ -154,7 +158,7 @@ class Happenings:
         if op.verb == "load" and reply.ok:
             self.events_before[op.name] = self._sequence
         word = "ok" if reply.ok else f"failed: {reply.message}"
-        self._done.append(Done(op, reply.ok, began, self.note(f"{op} ends, {word}")))
+        self._done.append(Done(op, reply.ok, began, self.note(f"{op} ends, {word}"), asked))
 
     @contextlib.contextmanager
     def calling(self, op: Op) -> Iterator[Callable[[list[str]], None]]:
@@ -247,7 +251,7 @@ class Happenings:
             done = [each for each in self._done if each.op.name == name]
             rest = [each for each in done if each.op.verb != "load"]
             if len(done) == len(rest) + 1 and all(
-                each.op.verb == "reload" and each.ok is False for each in rest
+                each.op.verb == "reload" and each.ok is False and not each.asked for each in rest
             ):
                 found.add(name)
         return found
@@ -283,7 +287,7 @@ class Happenings:
         return Happened(
             done.op.verb,
             name,
-            done.ok,
+            None if done.asked and not done.ok else done.ok,
             done.began,
             done.ended,
             versions=tuple(dict.fromkeys(each.version for each in read if each.good)),

@@ -4,9 +4,10 @@ Operations: ``load a v1``, ``reload a v2`` (which writes v2 first; without a ver
 reads what is there), ``unload a``, ``enable a``, ``disable a``, ``emit`` (``emit p2 5``:
 five events of the producer p2), ``flood`` (events until all else has ended), ``call``,
 ``add`` (count one up in every handler's state), ``cancel a`` (the operation on ``a``
-that began first), ``spoil d start`` (whatever version of d starts next raises) and
-``close``. A version may be broken, ``v2!start`` (its start raises), hang, ``v2~start``,
-or ask the host for a reload of another plugin, ``v2^start``. Who is what, ``cast`` says.
+that began first), ``write a v2`` (and nobody is told), ``spoil d start`` (whatever version
+of d starts next raises) and ``close``. A version may be broken, ``v2!start`` (its start
+raises), hang, ``v2~start``, or ask the host for a reload of another plugin, ``v2^start``.
+Who is what, ``cast`` says.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _NEEDS: dict[str, frozenset[Claim]] = {
 _OF_SWAPS = ("reload", "call", "add", "emit", "flood")
 _LAST_HOOKS = ("flush", "stop", "teardown")
 """What is planned there concerns the end of a generation, not its beginning."""
-FLOOD_EVENTS = 2_000
+FLOOD_EVENTS = 1_000
 FLOOD_SECONDS = 0.001
 """Between two events of a flood; no drain's deadline is as long as all of it."""
 
@@ -88,8 +89,8 @@ def hosts(
 
 
 def fits(adapter: type[HostAdapter], script: Script) -> bool:
-    """Whether a host with its claims can be asked to do all of ``script``."""
-    return needed_claims(script) <= adapter.claims
+    """Whether a host with its claims and stages can be asked to do all of ``script``."""
+    return needed_claims(script) <= adapter.claims and needed_stages(script) <= {*adapter.stages}
 
 
 def needed_claims(script: Script) -> frozenset[Claim]:
@@ -106,6 +107,16 @@ def needed_claims(script: Script) -> frozenset[Claim]:
     if CANCEL in script.kinds:
         needed |= {Claim.CANCEL}
     return needed
+
+
+def needed_stages(script: Script) -> frozenset[str]:
+    """Where a load fails in ``script``: a host that has no such stage would say that it is well."""
+    found = (_VERSION.fullmatch(op.value) for op in (*script.given, *script.operations))
+    return frozenset(
+        each["stage"]
+        for each in found
+        if each and each["how"] in ("!", "~") and each["stage"] not in _LAST_HOOKS
+    )
 
 
 class SimulatedHost:
@@ -127,6 +138,8 @@ class SimulatedHost:
         self._written_at = int(workdir.stat().st_mtime)
         self._closed = False
         recording.pause = self._pause
+        self.operations = 0
+        """How many operations were begun that may overlap."""
         self.swaps_only = Claim.BLUE_GREEN in adapter.claims
         """Whether nothing but good blue-green reloads and traffic has been asked for."""
 
@@ -134,7 +147,8 @@ class SimulatedHost:
 
     async def open(self) -> None:
         loop = simulation()
-        await self.adapter.open(self.workdir, Ports(clock=SimulatedClock(loop)))
+        self.ports = Ports(clock=SimulatedClock(loop))
+        await self.adapter.open(self.workdir, self.ports)
         if self._invariants.health:
             await self.adapter.health()  # an adapter may follow its host from the first time on
 
@@ -145,6 +159,7 @@ class SimulatedHost:
         task = asyncio.current_task()
         assert task is not None
         loop = simulation()
+        self.operations += loop.exploring
         if loop.exploring:
             self.swaps_only &= op.verb in _OF_SWAPS and not set("!~^") & set(op.value)
             self.swaps_only &= not {CANCEL, FAULT} & loop.oracle.open
@@ -182,7 +197,8 @@ class SimulatedHost:
         if found["how"]:
             actions = {"!": raising(PlannedError), "~": _hang, "^": self._asks}
             action = actions[found["how"]]
-            self.happenings.anything_may_fail |= found["how"] == "^"
+            self.happenings.asks_back |= found["how"] == "^"
+            self.happenings.anything_may_fail |= self.happenings.asks_back
             # Two that ask for each other would do so for ever in a host without locks.
             times = 1 if found["how"] == "^" else _ALWAYS
             self.recording.plan(found["stage"], action, plugin=name, version=full, times=times)
@@ -211,10 +227,13 @@ class SimulatedHost:
         """A plugin asks its host from inside of a hook for a reload of another plugin."""
         loaded = self.happenings.touched("load") - SINKS - {probe.plugin}
         for name in sorted(loaded)[:1]:
-            await self.reload(Op("reload", (name,)))
+            await self.reload(Op("reload", (name,)), asked=True)
 
     def stateful(self, name: str) -> bool:
         return name in STATEFUL and Claim.STATE in self.adapter.claims
+
+    async def _write(self, op: Op) -> None:
+        await self.write(op.name, op.value)
 
     async def _load(self, op: Op) -> None:
         if op.value:
@@ -223,11 +242,11 @@ class SimulatedHost:
         with self.happenings.operation(op) as told:
             told(await act(op.name))
 
-    async def reload(self, op: Op) -> Reply:
-        """``reload a v2``; gives the host's own word."""
+    async def reload(self, op: Op, *, asked: bool = False) -> Reply:
+        """``reload a v2``; gives the host's own word. ``asked``: from inside of a hook."""
         if op.value:
             await self.write(op.name, op.value)
-        with self.happenings.operation(op) as told:
+        with self.happenings.operation(op, asked=asked) as told:
             told(await self.adapter.reload(op.name))
         return self.happenings.last_reply
 
@@ -323,6 +342,7 @@ class SimulatedHost:
 
 
 _VERBS = {
+    "write": SimulatedHost._write,
     "load": SimulatedHost._load,
     "reload": SimulatedHost._reload,
     "unload": SimulatedHost._unload,

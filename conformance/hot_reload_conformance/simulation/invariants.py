@@ -52,6 +52,7 @@ LAST_SINK = "last-sink"
 NEXT_OPERATION = "next-operation"
 LEFT_RUNNING = "left-running"
 ONE_END = "one-end"
+NO_CIRCLE = "no-circle"
 
 ALL: tuple[str, ...] = (
     ONE_GENERATION,
@@ -64,6 +65,7 @@ ALL: tuple[str, ...] = (
     NEXT_OPERATION,
     LEFT_RUNNING,
     ONE_END,
+    NO_CIRCLE,
     START_BEFORE_STOP,
     IN_FLIGHT,
     LIFETIME,
@@ -179,6 +181,7 @@ class Invariants:
         await host.adapter.settle()
         judge_accounts(self._happenings, host.recording, self._expect)
         await judge_aftermath(host.adapter, self._happenings, host.recording, self._expect)
+        self._no_circle()
         if self._happenings.anything_may_fail:
             host.recording.unplanned()
         self._no_gap()
@@ -189,6 +192,21 @@ class Invariants:
         self.look()
         self._left_running()
         await self._one_end()
+
+    def _no_circle(self) -> None:
+        """A plugin asks for the reload of another one, which asks back: all in one operation, so
+        that the host can know. Nothing hangs; where a hook's whole deadline passes all the same,
+        they wait for each other. (Of two operations that meet one may wait for the other.)"""
+        if self._happenings.asks_back and self._host.operations == 1:
+            deadline, took = self._host.ports.hook_deadline_seconds, simulation().time()
+            self._expect(
+                took < deadline,
+                NO_CIRCLE,
+                "plugins that ask for each other's reloads wait for each other until a deadline "
+                "ends it",
+                expected="a clear refusal, or a reload, at once",
+                seen=f"{took:g} s later, the deadline of a hook being {deadline:g} s",
+            )
 
     def _no_gap(self) -> None:
         """Who is loaded throughout answers every call, once."""

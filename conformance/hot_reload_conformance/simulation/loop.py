@@ -1,9 +1,9 @@
 """The loop: asyncio in virtual time, its freedom of choice given to the oracle.
 
 Only steps of tasks are reordered, never callbacks, whose order asyncio promises.
-No time passes while anything is ready; when nothing is, the clock jumps to the
-next timer. What cannot be simulated (threads, sockets, processes) raises
-``SimulationEscape`` and is noted.
+No time passes while anything is ready; when nothing is, or after many steps at one
+moment, the clock jumps to the next timer. What cannot be simulated (threads, sockets,
+processes) raises ``SimulationEscape`` and is noted.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ T = TypeVar("T")
 
 LATENCIES: tuple[int | float, ...] = (0, 1, 4, 0.01)
 """What a decision on latency chooses from: turns of the loop (int), or virtual seconds."""
+PATIENCE_STEPS = 500
+"""After so many steps at one moment the clock jumps to the next timer all the same: who polls
+with ``sleep(0)`` for what takes time would poll for ever."""
 WINDOW = 24
 """How many ready steps are looked at for the next one: others wait until they are among them."""
 
@@ -94,6 +97,8 @@ class SimulationLoop(SealedLoop):
         self.exploring = True
         """False: everything goes way 0 and no decision is counted, as for preparations."""
         self.steps = 0
+        self._stood_still_at = 0
+        """How many steps there had been when the clock last moved."""
         self._after_step: Callable[[], None] | None = None
         self._cancellable: dict[asyncio.Task[Any], str] = {}
         self._ready_steps = 0
@@ -232,7 +237,9 @@ class SimulationLoop(SealedLoop):
             self.oracle.name_last(self._ready[place]._callback.__self__.get_name())
             return place
         tasks = [each._callback.__self__ for each in self._ready if type(each) is Step]
-        choice = self.oracle.decide(SCHEDULE, count, "", tasks[:count])
+        if len(tasks) > count:
+            del tasks[count:]
+        choice = self.oracle.decide(SCHEDULE, count, "", tasks)
         return self._places(choice + 1)[choice] if choice else 0
 
     def _places(self, count: int) -> list[int]:
@@ -265,8 +272,10 @@ class SimulationLoop(SealedLoop):
             if not self._ready and not self._stopping:
                 raise Deadlock(f"nothing can go on; waiting: {self._everyone()}")
             return
-        if not self._ready and not self._stopping:
+        patient = self.steps - self._stood_still_at < PATIENCE_STEPS
+        if not (self._ready and patient) and not self._stopping:
             self._now = max(self._now, timers[0]._when)
+            self._stood_still_at = self.steps
         elif self.exploring and timers[0]._when > self._now and self.oracle.decide(CLOCK, 2, "now"):
             self._now = timers[0]._when
         if self._now > self._max_seconds:

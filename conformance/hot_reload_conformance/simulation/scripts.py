@@ -28,6 +28,7 @@ _LINES: tuple[str, ...] = (
     "load a v1 | reload a v2; close",
     "load a v1; load s v1 | reload s v2; unload a; close",
     "load a v1; load b v1 | reload a v2^start; reload b v2^start",
+    "load a v1; load b v1; write b v2^start | reload a v2^start",
     "load a v1; load b v1 | reload a v2; unload b {schedule,latency,cancel}",
     "load s v1 | reload s v2; unload s; disable s; emit",
     "load s v1; load t v1 | load u v1; emit p1 3; emit p2 3",

@@ -86,18 +86,23 @@ class Pct:
         if kind != SCHEDULE:
             return self._walk.choose(kind, n, label, options)
         known = self._priorities
-        # By number, as hashing a simulated task is a call: this is done at every step.
-        keys = [getattr(each, "serial", each) for each in options]
         try:
-            ranks = [known[key] for key in keys]
-        except KeyError:
-            ranks = [known.setdefault(key, self._chance.random()) for key in keys]
-        if self._asked in self._changes:
+            # By number, as hashing a simulated task is a call: this is done at every step.
+            ranks = [known[each.serial] for each in options]
+        except (KeyError, AttributeError):
+            ranks = [known.setdefault(_key(each), self._chance.random()) for each in options]
+        place = ranks.index(max(ranks))
+        asked = self._asked
+        self._asked = asked + 1
+        if asked in self._changes:
             self._lowest -= 1.0
-            place = ranks.index(max(ranks))
-            known[keys[place]] = ranks[place] = self._lowest
-        self._asked += 1
-        return ranks.index(max(ranks))
+            known[_key(options[place])] = ranks[place] = self._lowest
+            return ranks.index(max(ranks))
+        return place
+
+
+def _key(task: Any) -> Any:
+    return getattr(task, "serial", task)
 
 
 class Plan:

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from hot_reload_conformance.bench.case import Budget
-from hot_reload_conformance.simulation.clauses import JUDGED, Judged
+from hot_reload_conformance.simulation.clauses import FAILED_RELOAD, JUDGED, Judged
 from hot_reload_conformance.simulation.failure import ESCAPE, Run
 from hot_reload_conformance.simulation.happenings import Happenings
-from hot_reload_conformance.simulation.host import hosts, needed_claims
+from hot_reload_conformance.simulation.host import hosts, needed_claims, needed_stages
 from hot_reload_conformance.simulation.hunt import OtherPython, StaleReplay, replay, runs_of, told
 from hot_reload_conformance.simulation.invariants import ALL, NEXT_OPERATION, SERIAL
 from hot_reload_conformance.simulation.script import Script
@@ -54,7 +54,9 @@ class Study:
         return [
             each
             for each in FIXED_SCRIPTS
-            if judged.scripts(each) and needed_claims(each) <= self._subject.claims
+            if judged.scripts(each)
+            and needed_claims(each) <= self._subject.claims
+            and needed_stages(each) <= {*self._subject.adapter.stages}
         ]
 
     def explored(self, script: Script) -> Explored:
@@ -116,6 +118,16 @@ class Study:
                     left_to_others.add(script)
                     continue
                 return self._finding(code, kind, explored.found[kind], shrink)
+        if (
+            judged.fact == FAILED_RELOAD
+            and not facts[judged.fact]
+            and not any(map(_plans, scripts))
+        ):
+            raise NotClaimed(
+                "simulation: no reload of this host can be made to fail in it: its `stages` name "
+                "none that a plugin fails at while it starts, and nothing of it awaits where a "
+                "fault could be injected"
+            )
         if judged.fact and not facts[judged.fact]:
             runs = sum(self.explored(each).runs for each in scripts)
             raise CannotJudge(f"not verified: in {runs} simulated runs there was no {judged.fact}")
@@ -165,6 +177,11 @@ class Study:
         if run.failure is None or run.failure.kind not in kinds:
             return None
         return finding_of(code, run, None)
+
+
+def _plans(script: Script) -> bool:
+    """Whether a version in ``script`` is written to fail, so that no fault has to be injected."""
+    return any(set("!~") & set(op.value) for op in script.operations)
 
 
 def _alone(kind: str) -> set[str]:

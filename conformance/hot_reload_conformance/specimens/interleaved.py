@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from hot_reload_conformance.adapter import Ports
+from hot_reload_conformance.adapter import Event, Ports
 from hot_reload_conformance.specimens.blue_green import (
     BlueGreenAdapter,
     BlueGreenHost,
@@ -248,3 +248,54 @@ class OneLockHost(BlueGreenHost):
 class OneLock(BlueGreenAdapter):
     name = "one-lock-for-all"
     host_class = OneLockHost
+
+
+class HoldsForOneHost(BlueGreenHost):
+    """An event that has to wait for one sink's reload goes to no sink after it."""
+
+    def emit(self, event: Event) -> bool:
+        with self.delivering:
+            sinks = [g for g in self.live.values() if g.enabled and g.plugin.is_sink]
+            for generation in sinks:
+                self.deliver(generation, event)
+                if generation.name in self.gates:
+                    break  # "held": the rest of the way is forgotten
+        return bool(sinks)
+
+
+@specimen(
+    "HR-FLOW-08",
+    says="was operated on",
+    bug="`return` where an event is held for one sink, in the loop over all of them",
+)
+class HoldsForOne(BlueGreenAdapter):
+    name = "holds-for-one"
+    host_class = HoldsForOneHost
+
+
+class WaitsForSilenceHost(BlueGreenHost):
+    """A drain that ends when no event has come for a moment, whoever the events are for."""
+
+    came = 0
+
+    def emit(self, event: Event) -> bool:
+        self.came += 1
+        return super().emit(event)
+
+    async def drain(self, old: Generation) -> None:
+        """Wait until it is quiet."""
+        seen = -1
+        while seen != self.came:
+            seen = self.came
+            await self.in_time(asyncio.ensure_future(asyncio.sleep(0.002)), 1.0)
+        await super().drain(old)
+
+
+@specimen(
+    "HR-FLOW-10",
+    says="does not end",
+    bug="it waits for quiet, not for what the old one has begun",
+)
+class WaitsForSilence(BlueGreenAdapter):
+    name = "waits-for-silence"
+    host_class = WaitsForSilenceHost

@@ -144,6 +144,21 @@ def test_a_livelock_ends() -> None:
     assert "500 steps" in failure.message
 
 
+def test_who_polls_for_what_takes_time_is_no_livelock() -> None:
+    """A drain that asks again at each turn is no bug, though no time passes in a turn here."""
+
+    async def polls() -> None:
+        slow = [asyncio.ensure_future(asyncio.sleep(0.01)) for _ in range(3)]
+        while not all(each.done() for each in slow):
+            await asyncio.sleep(0)
+
+    found = run(polls)
+    assert found.failure is None, found.describe()
+    assert found.trace.virtual_seconds == 0.01
+    again = run(polls)
+    assert again.same_as(found)
+
+
 def test_waiting_for_ever_by_timers_ends_too() -> None:
     async def main() -> None:
         while True:  # noqa: ASYNC110  # as above, in virtual time

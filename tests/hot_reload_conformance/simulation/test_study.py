@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from pathlib import Path
 
@@ -21,11 +22,12 @@ from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS
 from hot_reload_conformance.simulation.study import Study, study_of
 from hot_reload_conformance.specimens import interleaved
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
-from hot_reload_conformance.specimens.registry import SPECIMENS, Specimen
+from hot_reload_conformance.specimens.registry import SPECIMENS, Specimen, all_specimens
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import CannotJudge, KitError, NotClaimed, Verdict
 
 BUDGET = Budget(simulated_runs=6)
+TEETH = Budget(simulated_runs=16)
 INTERLEAVED = [each for each in SPECIMENS if inspect.getmodule(each.adapter) is interleaved]
 
 
@@ -45,6 +47,17 @@ def test_a_finding_is_small_and_a_story_and_replays(specimen: Specimen) -> None:
     assert finding.story[0].text.startswith("simulated: ")
     assert finding.story[-1].broken
     assert finding.timeline or "|" not in text  # no plugin was needed, so none has a timeline
+
+
+@pytest.mark.parametrize("code", JUDGED)
+def test_each_simulated_clause_has_teeth(code: str) -> None:
+    """Some specimen of the clause is killed by its simulation, not by its examples alone."""
+    for specimen in all_specimens():
+        if specimen.code == code:
+            with contextlib.suppress(NotClaimed, CannotJudge):
+                if Study(HostSubject(specimen.adapter), TEETH).judge(code, shrink=False):
+                    return
+    pytest.fail(f"the simulation of {code} kills none of the clause's specimens")
 
 
 class Counted(BlueGreenAdapter):
