@@ -118,7 +118,7 @@ class BarePlugin:
         """
         runs = [await self.run(hooks.FLUSH)] if flush else []
         runs += [await self.run(hooks.STOP), await self.run(hooks.TEARDOWN)]
-        for cleanup in self.context.take_cleanups():
+        for cleanup in self.context.cleanups():
             run = await run_hook(
                 "a cleanup", cleanup, deadline_seconds=HOOK_DEADLINE_SECONDS, sources=self.sources
             )

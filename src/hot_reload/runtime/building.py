@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from functools import partial
-from types import ModuleType
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from types import AsyncGeneratorType, GeneratorType, ModuleType
 from typing import Any
 
 from hot_reload.config.problem import ConfigError
@@ -13,18 +13,20 @@ from hot_reload.config.schema import schema_of, secret_paths, validate_config
 from hot_reload.config.secret import secret_texts
 from hot_reload.errors import (
     DependencyFault,
+    EngineMisuse,
     HookFailed,
+    ImportRefused,
     ManifestError,
     MissingDependency,
     PluginFault,
 )
-from hot_reload.hooks import bind
-from hot_reload.manifest import read_manifest
+from hot_reload.hooks import bind, check_call
+from hot_reload.manifest import ROLE_METHOD, read_manifest
 from hot_reload.outcome import Failure, Role, Stage
 from hot_reload.runtime.context import PluginContext
 from hot_reload.runtime.discovery import candidates, find_factory
 from hot_reload.runtime.fault import hook_failed
-from hot_reload.runtime.generation import Generation
+from hot_reload.runtime.generation import TRANSFORMS, Generation
 from hot_reload.runtime.immediate import may_wait
 from hot_reload.runtime.machinery import Machinery
 from hot_reload.runtime.slot import Slot
@@ -35,6 +37,9 @@ from hot_reload.source.namespace import Namespace, Neighbours
 from hot_reload.source.process_state import Watch
 from hot_reload.source.snapshot import SourceSnapshot
 from hot_reload.source.validate import validate
+
+_GENERATORS = frozenset({AsyncGeneratorType, GeneratorType})
+_NO_PLUGINS = _GENERATORS | {bool, bytes, dict, float, frozenset, int, list, set, str, tuple}
 
 
 class Building:
@@ -82,8 +87,8 @@ class Building:
         await self._preflight(new)
         module = await self._import(new)
         self._enter(Stage.PLUGIN)
-        factory = self._find(new, module)
-        config = self._configure(new, module)
+        factory, classes = self._find(new, module)
+        config = self._configure(new, module, classes)
         self._enter(Stage.CONSTRUCT)
         await self._construct(new, factory, config)
         self._enter(Stage.METADATA)
@@ -105,7 +110,15 @@ class Building:
         if preflight is None:
             return
         needed = [each.snapshot for each in new.namespace.reachable()]
-        fault = (await preflight.check(new.snapshot, needed)).fault()
+        fault: PluginFault | None
+        try:
+            fault = (await preflight.check(new.snapshot, needed)).fault()
+        except (EngineMisuse, OSError) as error:  # no process can be had now
+            fault = ImportRefused(
+                f"no preflight could be made, and nothing is imported without: {error}",
+                file=str(new.snapshot.main.path),
+                hint="reload it when the machine has processes and descriptors to spare",
+            )
         if fault is not None:
             raise fault
 
@@ -131,7 +144,7 @@ class Building:
             await self._end_tasks(new)
             absent = new.namespace.absent() if missing else []
             if not absent:
-                if missing:
+                if missing and fault.hint is None:
                     fault.hint = (
                         f"if it is a distribution of that name: python -m pip install {missing[0]}"
                     )
@@ -154,19 +167,25 @@ class Building:
             grace = self._machinery.settings.cancel_grace_seconds
             await self._machinery.hooks.wait(asyncio.ensure_future(asyncio.wait(own)), grace)
 
-    def _find(self, new: Generation, module: ModuleType) -> Callable[[PluginContext], Any]:
+    def _find(
+        self, new: Generation, module: ModuleType
+    ) -> tuple[Callable[[PluginContext], Any], list[type]]:
         try:
-            return find_factory(module, self._machinery.app)
+            look = cache(candidates)
+            return find_factory(module, self._machinery.app, look), look(module)
         except PluginFault:
             raise
         except BaseException as error:  # a __getattr__ or a descriptor of the module's own raised
             fault = hook_failed(error, "the module, as its plugin was looked for,", new.origin)
         raise fault
 
-    def _configure(self, new: Generation, module: ModuleType) -> Mapping[str, Any]:
+    def _configure(
+        self, new: Generation, module: ModuleType, classes: Sequence[type]
+    ) -> Mapping[str, Any]:
         """The config as the plugin is given it: by a mapping, with the defaults that this has."""
-        classes = candidates(module)
         schema = schema_of(module, classes[0] if len(classes) == 1 else None)
+        if schema is None and not new.config:
+            return new.config
         if schema is not None:
             self._enter(Stage.CONFIG)
         new.origin.secrets = secret_texts(new.config, secret_paths(schema))
@@ -192,8 +211,10 @@ class Building:
             origin=new.origin,
             deadline_seconds=self._steps.time_left("the constructor"),
         )
-        if new.plugin is None:
-            raise ManifestError("register() or create() returned None", hint="return the plugin")
+        fault = _no_plugin(new.plugin, (self._machinery.app, new.context))
+        if fault is not None:
+            fault.file = str(new.snapshot.main.path)
+            raise fault
 
     def _describe(self, new: Generation, module: ModuleType) -> None:
         try:
@@ -214,8 +235,17 @@ class Building:
         raise raised
 
     def _check_steps(self, new: Generation) -> None:
-        for role in (Role.FILTER, Role.ENRICHER, Role.PROCESSOR, Role.REDACTOR):
-            if role in new.roles and may_wait(new.method(role)):
+        for role in (*TRANSFORMS, Role.SINK):
+            if role not in new.roles:
+                continue
+            check_call(
+                f"{type(new.plugin).__name__}.{ROLE_METHOD[role]}",
+                new.method(role),
+                1,
+                hint=f"a {role.value}'s method is called with the event; if this one is no "
+                f'{role.value}, say which roles it has, such as roles = ["service"]',
+            )
+            if role is not Role.SINK and may_wait(new.method(role)):
                 raise ManifestError(
                     f"the {role.value}'s method waits for something, which emit() cannot await",
                     file=str(new.snapshot.main.path),
@@ -241,6 +271,25 @@ class Building:
             file=str(new.snapshot.main.path),
             hint="keep the name, or unload the old plugin and load the new one",
         )
+
+
+def _no_plugin(made: Any, strangers: Sequence[object]) -> ManifestError | None:
+    """Why what a module gave for its plugin cannot be one, where that is beyond doubt."""
+    if made is None:
+        return ManifestError("register() or create() returned None", hint="return the plugin")
+    kind = type(made)  # not made.__class__: that is what it says itself
+    if issubclass(kind, type):
+        return ManifestError(
+            f"register() or create() returned the class {made.__name__}, not a plugin",
+            hint=f"return an object of it, such as {made.__name__}()",
+        )
+    if kind in _NO_PLUGINS or any(made is each for each in strangers):
+        return ManifestError(
+            f"register(), create() or the constructor gave a {kind.__name__}, not a plugin",
+            hint="return the plugin's own object"
+            + ("; take the yield out" if kind in _GENERATORS else ""),
+        )
+    return None
 
 
 def _runs(task: asyncio.Task[Any], top: str) -> bool:

@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 
 
-@dataclass(slots=True)
 class Inside:
-    """That the present task runs inside a plugin's hook or handler.
+    """That the present task runs inside a plugin's hook or handler, in this ``with`` block.
 
-    Tasks that a plugin starts inherit it; ``active`` turns False when the hook's
-    transaction or the handler's call is over, and with it what it forbids.
+    Tasks that a plugin starts inherit it; it turns inactive when the hook's transaction or
+    the handler's call is over, with its task at the latest, and with it what it forbids.
     """
 
-    plugin: str
-    hook: bool
-    lease: bool
-    """Whether a drain of the plugin waits for it: a handler's call, not a background task."""
-    outer: Inside | None
-    tasks: set[asyncio.Task[object] | None] = field(default_factory=set)
-    """The tasks that the hooks themselves run in, not those that they start."""
-    active: bool = True
+    __slots__ = ("_left", "_owner", "_token", "hook", "lease", "outer", "plugin", "tasks")
+
+    def __init__(self, plugin: str, *, hook: bool, lease: bool) -> None:
+        self.plugin = plugin
+        self.hook = hook
+        self.lease = lease
+        """Whether a drain of the plugin waits for it: a handler's call, not a background task."""
+        self.outer = _inside.get()
+        self._owner = asyncio.current_task()
+        self.tasks: set[asyncio.Task[object] | None] = {self._owner}
+        """The tasks that the hooks themselves run in, not those that they start."""
+        self._left = False
+
+    @property
+    def active(self) -> bool:
+        return not self._left and (self._owner is None or not self._owner.done())
+
+    def __enter__(self) -> None:
+        self._token = _inside.set(self)  # all at once: an interruption finds nothing half done
+
+    def __exit__(self, *_: object) -> None:
+        self._left = True
+        # Contexts of a plugin's timers and tasks outlive this, and a task holds its result.
+        self.tasks.clear()
+        self._owner = None
+        _inside.reset(self._token)
 
 
 _inside: ContextVar[Inside | None] = ContextVar("hot_reload_inside", default=None)
 
 
-@contextlib.contextmanager
-def inside(plugin: str, *, hook: bool, lease: bool = False) -> Iterator[None]:
-    """Note that what runs in this block runs inside ``plugin``."""
-    entered = Inside(plugin, hook, lease, _inside.get(), {asyncio.current_task()})
-    token = _inside.set(entered)
-    try:
-        yield
-    finally:
-        entered.active = False
-        # Contexts of a plugin's timers and tasks outlive this, and a task holds its result.
-        entered.tasks.clear()
-        _inside.reset(token)
+def inside(plugin: str, *, hook: bool, lease: bool = False) -> Inside:
+    """Note that what runs in the ``with`` block runs inside ``plugin``."""
+    return Inside(plugin, hook=hook, lease=lease)
 
 
 def inside_hook() -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from hot_reload.errors import EngineMisuse
 from hot_reload.outcome import Outcome
 from hot_reload.runtime import calls
+from hot_reload.runtime.lifecycle import HookCall
 
 
 class EngineHandle(Protocol):
@@ -37,7 +38,7 @@ class PluginContext:
     ) -> None:
         self.name = name
         self.generation = generation
-        self.config: dict[str, Any] = copy.deepcopy(dict(config))
+        self.config: dict[str, Any] = copy.deepcopy(dict(config)) if config else {}
         """A copy of its own: nobody's later change of the mapping reaches the plugin. It fits
         the plugin's ``config_schema``, where it declares one."""
         self.engine = engine
@@ -46,6 +47,7 @@ class PluginContext:
         """What ``register_connection`` and the engine gave it, by id; closed after its stop."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._cleanups: list[Callable[[], Any]] = []
+        self._ending: list[HookCall] | None = None
         self._closed = False
 
     def spawn(
@@ -65,8 +67,8 @@ class PluginContext:
             _contained(coroutine, self.name, self.logger),
             name=name or f"{self.name}@g{self.generation}",
         )
-        self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self._tasks.add(task)
         # A task that is cancelled before its first step never awaits it: close it without a word.
         task.add_done_callback(lambda _: coroutine.close())
         return task
@@ -91,14 +93,19 @@ class PluginContext:
         """Call ``cleanup``, ``def`` or ``async def``, after the generation's last hook."""
         self._cleanups.append(cleanup)
 
-    def take_cleanups(self) -> list[Callable[[], Any]]:
-        """The cleanups, last registered first, then the closing of its connections; afterwards
-        there are none."""
-        closes = [getattr(each, "close", None) for each in reversed(self.connections.values())]
-        cleanups = [*self._cleanups[::-1], *(each for each in closes if callable(each))]
+    def cleanups(self) -> list[HookCall]:
+        """The cleanups, last registered first, then the closing of its connections.
+
+        Whoever does them takes each out when it is done. What is registered after the first
+        asking is not among them.
+        """
+        if self._ending is None:
+            closes = [getattr(each, "close", None) for each in reversed(self.connections.values())]
+            every = [*self._cleanups[::-1], *(each for each in closes if callable(each))]
+            self._ending = [HookCall(each) for each in every]
         self._cleanups = []
         self.connections = {}
-        return cleanups
+        return self._ending
 
     def cancel_tasks(self) -> set[asyncio.Task[Any]]:
         """Cancel what was spawned and take no more; gives what is still running."""

@@ -16,11 +16,15 @@ from hot_reload.runtime.context import PluginContext
 _OWN_METHODS = frozenset(ROLE_METHOD.values()) | {name for hook in TABLE for name in hook.names}
 
 
-def find_factory(module: ModuleType, app: object) -> Callable[[PluginContext], Any]:
+def find_factory(
+    module: ModuleType,
+    app: object,
+    look: Callable[[ModuleType], list[type]] | None = None,
+) -> Callable[[PluginContext], Any]:
     """A function of the plugin's context that makes the plugin of ``module``.
 
     What it returns may be awaitable: ``register`` and ``create`` may be ``async def``.
-    Nothing of the module is called here.
+    Nothing of the module is called here. ``look``: ``candidates``, or what keeps its answer.
 
     Raises:
         NoPluginError: there is none, or two classes and nothing that chooses.
@@ -28,7 +32,7 @@ def find_factory(module: ModuleType, app: object) -> Callable[[PluginContext], A
     register = getattr(module, "register", None)
     if inspect.isfunction(register):
         return lambda context: register(app, context)
-    classes = candidates(module)
+    classes = (look or candidates)(module)
     if len(classes) > 1:
         names = " and ".join(sorted(each.__qualname__ for each in classes))
         raise NoPluginError(
@@ -56,12 +60,14 @@ def candidates(module: ModuleType) -> list[type]:
     fitting = [
         each
         for each in vars(module).values()
-        if inspect.isclass(each)
+        if isinstance(each, type)
         and (each.__module__ == own_top or each.__module__.startswith(f"{own_top}."))
         and not inspect.isabstract(each)
         and _fits(each, declared)
     ]
     unique = list(dict.fromkeys(fitting))
+    if len(unique) < 2:
+        return unique
     return [
         each
         for each in unique

@@ -5,7 +5,8 @@ from __future__ import annotations
 import traceback
 from collections.abc import Container
 from dataclasses import dataclass
-from types import TracebackType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackType
+from typing import Any
 
 from hot_reload.config.secret import conceal
 from hot_reload.errors import HookFailed, PluginFault
@@ -14,6 +15,9 @@ from hot_reload.outcome import Failure, Stage
 CAUSE_LIMIT = 500
 TRACEBACK_LIMIT = 8_000
 PATH_LIMIT = 4_096
+AWAITED_LIMIT = 100
+_FRAMES = ("cr_frame", "gi_frame", "ag_frame")
+_AWAITED = ("cr_await", "gi_yieldfrom", "ag_await")
 
 
 @dataclass(slots=True)
@@ -22,6 +26,8 @@ class Origin:
 
     files: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
+    top: str = ""
+    """By which name its modules are imported, as its author writes it."""
 
 
 def hook_failed(error: BaseException, what: str, origin: Origin) -> HookFailed:
@@ -31,11 +37,44 @@ def hook_failed(error: BaseException, what: str, origin: Origin) -> HookFailed:
     secrets are masked.
     """
     file, line = _place(error.__traceback__, origin.files)
+    if file is None and error.__cause__ is not None:  # a StopIteration that left a coroutine
+        file, line = _place(error.__cause__.__traceback__, origin.files)
     return HookFailed(
         f"{what} raised {conceal(cause_of(error), origin.secrets)}",
         file=file,
         line=line,
+        hint=_hint(error, origin),
         traceback_text=conceal(_formatted(error), origin.secrets),
+    )
+
+
+def standing(awaited: object, origin: Origin) -> tuple[str | None, int | None]:
+    """Where in the plugin's own source a coroutine waits now: its innermost such line."""
+    found: tuple[str | None, int | None] = (None, None)
+    for _ in range(AWAITED_LIMIT):
+        frame = _first(awaited, _FRAMES)
+        if frame is not None and frame.f_code.co_filename in origin.files:
+            found = (frame.f_code.co_filename, frame.f_lineno)
+        awaited = _first(awaited, _AWAITED)
+        if awaited is None:
+            break
+    return found
+
+
+def _first(thing: object, names: tuple[str, ...]) -> Any:
+    """The first of these attributes that a coroutine or generator has; of others, None."""
+    if not isinstance(thing, (CoroutineType, GeneratorType, AsyncGeneratorType)):
+        return None
+    return next((getattr(thing, each) for each in names if hasattr(thing, each)), None)
+
+
+def _hint(error: BaseException, origin: Origin) -> str | None:
+    top = str(error.name).partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if not top or top != origin.top:
+        return None
+    return (
+        f"a generation's own modules have names of their own: write `import {top}`, or "
+        'importlib.import_module(".name", __package__), where a string names them'
     )
 
 

@@ -7,11 +7,12 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from hot_reload.hooks import GET_RELOAD_STATE, SET_RELOAD_STATE, BoundHooks
+from hot_reload.hooks import GET_RELOAD_STATE, SET_RELOAD_STATE, BoundHooks, Hook
 from hot_reload.manifest import ROLE_METHOD, Manifest
 from hot_reload.outcome import Failure, Role, Running
 from hot_reload.runtime.context import PluginContext
 from hot_reload.runtime.fault import Origin
+from hot_reload.runtime.lifecycle import HookCall
 from hot_reload.source.namespace import Namespace
 from hot_reload.source.snapshot import SourceSnapshot
 
@@ -29,7 +30,9 @@ class Generation:
         self.snapshot = snapshot
         self.namespace = namespace
         self.config = config
-        self.origin = Origin(frozenset(str(file.path) for file in snapshot.files.values()))
+        self.origin = Origin(
+            frozenset(str(file.path) for file in snapshot.files.values()), top=snapshot.top
+        )
         self.context: PluginContext | None = None
         self.manifest: Manifest | None = None
         self.plugin: Any = None
@@ -38,8 +41,8 @@ class Generation:
         """What whoever reviews its source should know; no failure, but told like one."""
         self.started = False
         """Its setup or start has begun: it may hold something, so its stop has to run."""
-        self.ended: set[str] = set()
-        """The hooks of its end that have begun: each runs once, whoever asks again."""
+        self.ending: dict[str, HookCall | None] = {}
+        """The hooks of its end that were asked for, by name; None: it has no such hook."""
         self.leases = Leases()
 
     @property
@@ -56,6 +59,13 @@ class Generation:
     @property
     def roles(self) -> tuple[Role, ...]:
         return self.manifest.roles if self.manifest else ()
+
+    def has_begun(self, hook: Hook) -> bool:
+        """Whether ``hook`` is one of its end that has begun: each runs once, whoever asks again."""
+        if hook.name not in self.ending:
+            return False
+        call = self.ending[hook.name]
+        return call is None or call.begun
 
     def method(self, role: Role) -> Any:
         """The plugin's method for ``role``; None: it has none."""
@@ -87,6 +97,7 @@ class Generation:
         self.plugin = None
         self.context = None
         self.hooks = BoundHooks({})
+        self.ending = {}
 
 
 class Leases:

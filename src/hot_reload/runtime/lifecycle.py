@@ -8,16 +8,62 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Sequence
+from types import CoroutineType
 from typing import Any
 
 from hot_reload.errors import HookFailed, HookTimeout
 from hot_reload.ports import Clock
 from hot_reload.runtime import calls
-from hot_reload.runtime.fault import Origin, hook_failed
+from hot_reload.runtime.fault import Origin, hook_failed, standing
 from hot_reload.settings import Settings
 
 _NOBODY = Origin()
+
+
+class HookCall:
+    """One call of a plugin's function, from which alone is seen whether it has begun.
+
+    Whoever is interrupted, at whichever line, asks it: a coroutine that nobody stepped has not
+    begun, nor has a function of which no frame is in the traceback of what was raised.
+    """
+
+    __slots__ = ("_arguments", "_called", "_function", "answer")
+
+    def __init__(self, function: Callable[..., Any], arguments: Sequence[Any] = ()) -> None:
+        self._function = function
+        self._arguments = arguments
+        self._called = False
+        self.answer: Any = None
+
+    def __call__(self) -> Any:
+        try:
+            self._called = True
+            self.answer = self._function(*self._arguments)
+        except BaseException as error:
+            # What is written in Python leaves its frame in the traceback. A TypeError without one
+            # says that it cannot be called so, which is its own. Nothing is called to find out:
+            # where the stack is full that would fail, too.
+            code = getattr(self._function, "__code__", None)
+            trace = error.__traceback__.tb_next if error.__traceback__ else None
+            inside = trace is not None and trace.tb_frame.f_code is code
+            self._called = inside or code is None or isinstance(error, TypeError)
+            raise
+        return self.answer
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of the function, or of the coroutine that it is, has run."""
+        return self._called and not (
+            type(self.answer) is CoroutineType  # its __class__ may be anything's
+            and inspect.getcoroutinestate(self.answer) == inspect.CORO_CREATED
+        )
+
+    def close(self) -> None:
+        """Let go of a coroutine that nobody stepped."""
+        if not self.begun:
+            self._called = False
+            self.answer.close()
 
 
 class HookRunner:
@@ -37,17 +83,30 @@ class HookRunner:
         """Seconds on the engine's clock."""
         return self._clock.now()
 
-    async def call(
+    def call(
         self,
         what: str,
         function: Callable[..., Any],
         *arguments: Any,
         origin: Origin = _NOBODY,
         deadline_seconds: float | None = None,
-    ) -> Any:
-        """What ``function(*arguments)`` returns, awaited where it is awaitable.
+    ) -> Coroutine[Any, Any, Any]:
+        """What ``function(*arguments)`` returns; see ``run``."""
+        call = HookCall(function, arguments)
+        return self.run(what, call, origin=origin, deadline_seconds=deadline_seconds)
 
-        ``what`` names it in errors. ``deadline_seconds`` None: the setting's.
+    async def run(
+        self,
+        what: str,
+        call: HookCall,
+        *,
+        origin: Origin = _NOBODY,
+        deadline_seconds: float | None = None,
+    ) -> Any:
+        """What ``call`` comes to, awaited where that is awaitable.
+
+        ``what`` names it in errors. ``deadline_seconds`` None: the setting's. What is raised
+        before it has begun is not its own, and passes as it is.
 
         Raises:
             HookFailed: it raised, whatever it raised; without reference to it.
@@ -58,47 +117,55 @@ class HookRunner:
         task = asyncio.current_task()
         requests = task.cancelling() if task else 0
         try:
-            value = function(*arguments)
+            value = call()
         except BaseException as error:
+            if not call.begun:
+                raise
             fault = hook_failed(error, what, origin)
         else:
             if task is not None and task.cancelling() > requests:
-                await _take_back(task)
-                raise HookFailed(f"{what} cancelled the task that it was called in")
-            if value is None or not inspect.isawaitable(value):
-                return value
-            limit = self._settings.hook_deadline_seconds
-            return await self._finish(
-                what, value, origin, limit if deadline_seconds is None else deadline_seconds
-            )
+                raise await _taken_back(task, what)
+            try:
+                waits = value is not None and inspect.isawaitable(value)
+            except BaseException as error:  # its __class__ is the plugin's own
+                if not call.begun:
+                    raise
+                fault = hook_failed(error, f"what {what} returned", origin)
+            else:
+                if not waits:
+                    return value
+                limit = self._settings.hook_deadline_seconds
+                return await self._finish(
+                    what, call, origin, limit if deadline_seconds is None else deadline_seconds
+                )
         raise fault
 
-    async def _finish(
-        self, what: str, awaitable: Awaitable[Any], origin: Origin, seconds: float
-    ) -> Any:
-        task = asyncio.ensure_future(_contained(awaitable, what, origin))
-        if inspect.iscoroutine(awaitable):
-            # A task that is cancelled before its first step never awaits what it was given.
-            task.add_done_callback(lambda _: awaitable.close())
+    async def _finish(self, what: str, call: HookCall, origin: Origin, seconds: float) -> Any:
+        task: asyncio.Task[tuple[Any, HookFailed | None]] | None = None
         try:
+            task = asyncio.ensure_future(_contained(call, what, origin))
+            # A task that is cancelled before its first step never awaits what it was given.
+            task.add_done_callback(lambda _: call.close())
             in_time = await self.wait(task, seconds)
-        except asyncio.CancelledError:
-            await self._abandon(task)
+        except BaseException:  # it would go on beside whatever is done next
+            if task is not None:
+                await self._abandon(task)
             raise
         if in_time:
-            if task.cancelled():  # by itself, in its last step
+            if task.cancelled() and (call.begun or task.cancelling()):  # by itself, or a sibling
                 raise HookFailed(f"{what} cancelled its own task")
             value, fault = task.result()
             if fault is not None:
                 raise fault
             return value
+        file, line = standing(call.answer, origin)
         stopped = await self._abandon(task)
         message = f"{what} was still running at its deadline of {seconds:g} s"
         if not stopped:
             message += ", swallowed its cancellation, and is left behind as a leaked task"
         whole = seconds < self._settings.hook_deadline_seconds
         setting = "reload_deadline_seconds" if whole else "hook_deadline_seconds"
-        raise HookTimeout(message, hint=f"return earlier, or raise {setting}")
+        raise HookTimeout(message, file=file, line=line, hint=f"return earlier, or raise {setting}")
 
     async def wait(self, awaited: asyncio.Future[Any], seconds: float) -> bool:
         """Whether ``awaited`` is done within ``seconds`` of the engine's clock."""
@@ -124,20 +191,21 @@ class HookRunner:
         return await self.wait(task, self._settings.cancel_grace_seconds)
 
 
-async def _take_back(task: asyncio.Task[Any]) -> None:
-    """Undo a cancellation that a plugin asked for and that has not arrived yet."""
+async def _taken_back(task: asyncio.Task[Any], what: str) -> HookFailed:
+    """Undo a cancellation that a plugin asked for and that has not arrived yet; its fault."""
     try:
         await asyncio.sleep(0)  # it arrives here: uncancel() alone does not call it off
     except asyncio.CancelledError:
         task.uncancel()
+    return HookFailed(f"{what} cancelled the task that it was called in")
 
 
-async def _contained(
-    awaitable: Awaitable[Any], what: str, origin: Origin
-) -> tuple[Any, HookFailed | None]:
+async def _contained(call: HookCall, what: str, origin: Origin) -> tuple[Any, HookFailed | None]:
     calls.adopt_task()
     # Caught inside the task: a task that ends with SystemExit takes the event loop with it.
     try:
-        return await awaitable, None
+        return await call.answer, None
     except BaseException as error:
+        if not call.begun:
+            raise
         return None, hook_failed(error, what, origin)

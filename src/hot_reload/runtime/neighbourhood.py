@@ -42,13 +42,12 @@ class Neighbourhood:
 
         Either a plugin that one of them needs was renewed, or another one came to need them.
         """
-        slots, parts = self._roster.slots, {part.name for part in self._parts}
+        slots = self._roster.slots
         for plugin, number in self._given.items():
             slot = slots.get(plugin)
             if slot is not None and slot.current is not None and slot.current.number != number:
                 return True
+        parts = [part.name for part in self._parts]
         known = [part.name for part in self._parts if slots.get(part.name) is part.slot]
-        return any(
-            name not in parts and slots[name].current is not None
-            for name in self._roster.followers(known)
-        )
+        others = set(self._roster.followers(known)).difference(parts)
+        return any(slots[name].current is not None for name in others)

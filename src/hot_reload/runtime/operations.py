@@ -8,14 +8,14 @@ the operation has ended one way or the other.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
+from weakref import WeakSet
 
 from hot_reload.errors import EngineMisuse
 from hot_reload.events import (
@@ -36,6 +36,7 @@ from hot_reload.runtime.report import outcome_of, unchanged
 from hot_reload.runtime.roster import Roster
 from hot_reload.runtime.slot import Slot
 from hot_reload.runtime.transaction import Overtaken, Transaction
+from hot_reload.runtime.turns import Turns
 
 Guard: TypeAlias = Callable[[], Refusal | None]
 HostGuard: TypeAlias = Callable[[Operation, str], str | None]
@@ -60,7 +61,9 @@ class Operations:
         self._clock = clock
         self._attempts = itertools.count(1)
         self._turns = Turns()
-        self._running: dict[asyncio.Task[Any], Transaction | None] = {}
+        """Whoever has a turn or waits for one is what runs: it is noted nowhere else."""
+        self._transactions: WeakSet[Transaction] = WeakSet()
+        """Those under way, and none that an interruption left behind: nothing else keeps them."""
         self._deferred: dict[tuple[Operation, frozenset[str]], asyncio.Task[Any]] = {}
         """Asked for, and not begun: whoever asks again meanwhile shares it."""
         self._followers: set[asyncio.Task[Any]] = set()
@@ -140,7 +143,9 @@ class Operations:
         for guard in list(self.guards):
             try:
                 explanation = guard(operation, name)
-            except Exception as error:
+                if explanation is not None and not isinstance(explanation, str):
+                    raise TypeError(f"it gave {explanation!r:.80} where a reason or None belongs")
+            except (Exception, SystemExit, asyncio.CancelledError) as error:
                 _log.exception("a guard failed on the %s of %r", operation.value, name)
                 explanation = f"a guard of the host raised {cause_of(error)}; mend it, or remove it"
             if explanation is not None:
@@ -172,9 +177,7 @@ class Operations:
             ),
             on_commit=lambda changed: self._committed(operation, changed),
         )
-        task = asyncio.current_task()
-        if task is not None and task in self._running:
-            self._running[task] = transaction
+        self._transactions.add(transaction)
         outcomes: dict[int, Outcome] = {}
         try:
             with calls.inside(slots[0].name, hook=True):
@@ -188,6 +191,7 @@ class Operations:
                 outcomes[id(slot)] = _deferred(operation, slot.name, _OVERTAKEN)
             raise
         finally:
+            self._transactions.discard(transaction)
             now = self._clock.now()
             for number, slot in zip(numbers, slots, strict=True):
                 ended = OperationEnded(number, operation, slot.name, now, outcomes.get(id(slot)))
@@ -239,9 +243,10 @@ class Operations:
     async def close(self) -> None:
         """Abort what has not committed, wait for the rest, and let nothing new begin."""
         self.closing = True
-        for task in list(self._running):
+        running = self._turns.tasks
+        for task in running:
             self._abort(task)
-        waiting = {*self._running, *self._followers}
+        waiting = {*running, *self._followers}
         if waiting:
             await asyncio.wait(waiting)
 
@@ -254,13 +259,11 @@ class Operations:
     ) -> Outcomes:
         label = f"{operation.value} of {', '.join(map(repr, names))}"
         shared = self._waiting.get(alike)
-        if shared is None:
-            shared = _Shared(self._begun(operation, names, serial(), label))
+        if shared is None or shared.task.done():
+            work = self._to_its_end(operation, names, serial)
+            shared = _Shared(asyncio.get_running_loop().create_task(work, name=label))
             if alike is not None:
                 self._waiting[alike] = shared
-                shared.task.add_done_callback(
-                    lambda _: self._waiting.get(alike) is shared and self._waiting.pop(alike)
-                )
         task = shared.task
         shared.callers += 1
         try:
@@ -272,40 +275,28 @@ class Operations:
             raise
         finally:
             shared.callers -= 1
+            if not shared.callers and self._waiting.get(alike) is shared:
+                del self._waiting[alike]
         if outcomes is None:
             raise asyncio.CancelledError(f"the {label} was cancelled")
         return outcomes
 
-    def _begun(
-        self,
-        operation: Operation,
-        names: Sequence[str],
-        work: Coroutine[Any, Any, Outcomes],
-        label: str,
-    ) -> asyncio.Task[Outcomes | None]:
-        task = asyncio.get_running_loop().create_task(
-            self._to_its_end(operation, names, work), name=label
-        )
-        self._running[task] = None
-        task.add_done_callback(lambda done: self._running.pop(done, None))
-        # A task that is cancelled before its first step never awaits what it was given.
-        task.add_done_callback(lambda _: work.close())
-        return task
-
     def _abort(self, task: asyncio.Task[Any]) -> None:
         # A method of its own: in the frame of a caller that keeps his exception, a reference
         # to the transaction would keep its generations.
-        transaction = self._running.get(task)
-        if transaction is None or transaction.abortable:
+        if all(each.abortable for each in self._transactions if each.task is task):
             task.cancel()
 
     async def _to_its_end(
-        self, operation: Operation, names: Sequence[str], work: Coroutine[Any, Any, Outcomes]
+        self,
+        operation: Operation,
+        names: Sequence[str],
+        serial: Callable[[], Coroutine[Any, Any, Outcomes]],
     ) -> Outcomes | None:
         # None and no CancelledError: a task keeps that with its traceback, and the frames in
         # it keep both generations as long as the caller keeps his own exception.
         try:
-            return await work
+            return await serial()
         except asyncio.CancelledError:
             return self._refuse_all(operation, names, _CLOSING) if self.closing else None
 
@@ -315,16 +306,17 @@ class Operations:
         if self.closing:
             return self._refuse_all(operation, names, _CLOSING)
         key = (operation, frozenset(names))
-        if key not in self._deferred:
+        known = self._deferred.get(key)
+        if known is None or known.done():
             # A context of its own: it does not run inside the hook or handler that asked.
             follower = asyncio.get_running_loop().create_task(
                 self._later(operation, names, serial),
                 name=f"deferred {operation.value} of {', '.join(map(repr, names))}",
                 context=fresh_context(),
             )
-            self._deferred[key] = follower
-            self._followers.add(follower)
             follower.add_done_callback(self._followers.discard)
+            self._followers.add(follower)
+            self._deferred[key] = follower
         explanation = f"{why}; it runs as soon as that has ended"
         return {name: _deferred(operation, name, explanation) for name in names}
 
@@ -395,45 +387,6 @@ class _Shared:
 
     task: asyncio.Task[Outcomes | None]
     callers: int = 0
-
-
-class Turns:
-    """A lock for each name, which exists only while somebody holds it or waits for it."""
-
-    def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
-
-    @contextlib.asynccontextmanager
-    async def of(self, names: Callable[[], Collection[str]]) -> AsyncIterator[None]:
-        """Wait for one's turn on all of ``names``, which may change as long as one waits."""
-        while True:
-            wanted = sorted(set(names()))
-            held: list[str] = []
-            try:
-                for name in wanted:  # in one order for all, so that nobody waits in a circle
-                    await self._acquire(name)
-                    held.append(name)
-                if set(names()) <= set(wanted):
-                    yield
-                    return
-            finally:
-                for name in reversed(held):
-                    self._locks[name][0].release()
-                    self._leave(name)
-
-    async def _acquire(self, name: str) -> None:
-        lock, users = self._locks.get(name) or (asyncio.Lock(), 0)
-        self._locks[name] = lock, users + 1
-        try:
-            await lock.acquire()
-        except BaseException:
-            self._leave(name)
-            raise
-
-    def _leave(self, name: str) -> None:
-        lock, users = self._locks.pop(name)
-        if users > 1:
-            self._locks[name] = lock, users - 1
 
 
 def _deferred(operation: Operation, name: str, explanation: str) -> Deferred:

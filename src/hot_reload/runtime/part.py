@@ -66,8 +66,7 @@ class Part:
     @property
     def differs(self) -> bool:
         """Whether the new one is made of other bytes than the old one, if there is one."""
-        if self.snapshot is None:
-            return False
+        assert self.snapshot is not None
         return self.old is None or self.snapshot.sha256 != self.old.snapshot.sha256
 
     @property

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hot_reload.errors import EngineMisuse, ManifestError
+from hot_reload.manifest import Dependency
 from hot_reload.outcome import Outcome, Role, Running
 from hot_reload.policy.graph import DependencyGraph
 from hot_reload.policy.guards import Refusal, may_load, may_reload
@@ -98,9 +99,16 @@ class Roster:
                 raise ManifestError(refusal.explanation, file=str(new.snapshot.main.path))
             if len(coming) > 1:  # one after the other, two could take the last two sinks
                 registry = registry.with_entry(_entry(name, slot, new))
-        graph = self.graph.with_edges(
-            {name: new.described.dependencies for name, (_, new) in coming.items()}
-        )
+        needs = {name: new.described.dependencies for name, (_, new) in coming.items()}
+        if any(needs.values()) or not needs.keys() >= set(self.followers(coming)):
+            self._check_versions(coming, needs)
+
+    def _check_versions(
+        self,
+        coming: Mapping[str, tuple[Slot, Generation]],
+        needs: Mapping[str, Sequence[Dependency]],
+    ) -> None:
+        graph = self.graph.with_edges(needs)
         versions = {
             needed.name: _version(self.slots[needed.name])
             for name in graph.closure(*coming)
@@ -112,10 +120,13 @@ class Roster:
 
     def followers(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of ``names`` that are loaded, and all who need them, in the order of starting."""
-        return self.graph.closure(*[each for each in names if each in self.graph.dependencies])
+        known = self.graph.dependencies
+        return self.graph.closure(*[each for each in names if each in known])
 
     def groups(self, names: Sequence[str]) -> list[list[str]]:
         """``names``, those together whose followers meet; in the order of ``names``."""
+        if len(names) == 1:
+            return [[*names]]
         group_of: dict[str, list[str]] = {}
         reaches: dict[int, set[str]] = {}
         groups: list[list[str]] = []
@@ -135,7 +146,8 @@ class Roster:
             group_of.update(dict.fromkeys(reached, group))
             reaches.setdefault(id(group), set()).update(reached)
         places = {name: place for place, name in enumerate(names)}
-        return [sorted(group, key=places.__getitem__) for group in groups if group]
+        found = [sorted(group, key=places.__getitem__) for group in groups if group]
+        return sorted(found, key=lambda group: places[group[0]])
 
     def enlist(self, *slots: Slot) -> None:
         """Say what is so with ``slots`` now; called in the same breath as a commit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ from hot_reload.ports import SavedState
 from hot_reload.runtime.fault import failure_of, hook_failed
 from hot_reload.runtime.generation import Generation
 from hot_reload.runtime.keeping import keep, kept
+from hot_reload.runtime.lifecycle import HookCall
 from hot_reload.runtime.machinery import Machinery
 from hot_reload.runtime.rescue import rescue
 from hot_reload.runtime.slot import Slot
@@ -33,7 +35,9 @@ from hot_reload.source.snapshot import SourceSnapshot, take_snapshot
 
 ENDING = (FLUSH, STOP, TEARDOWN)
 """The hooks of a generation's end, in their order."""
-HEALTHY_WORDS = frozenset({"ok", "healthy", "up", "pass", "passing", "running"})
+HEALTHY_WORDS = frozenset(
+    {"ok", "healthy", "up", "pass", "passing", "running", "good", "ready", "true", "yes"}
+)
 
 
 class Steps:
@@ -53,7 +57,12 @@ class Steps:
 
     def read(self) -> SourceSnapshot:
         self.enter(Stage.READ)
-        snapshot = take_snapshot(self._slot.path, self._machinery.files)
+        running = self._slot.current
+        snapshot = take_snapshot(
+            self._slot.path,
+            self._machinery.files,
+            known=running.snapshot if running is not None else None,
+        )
         if self._machinery.imports.lock is not None:
             self._machinery.imports.lock.check(snapshot)
         return snapshot
@@ -127,8 +136,9 @@ class Steps:
         given, taken = giver.context.connections, taker.context.connections
         for each in list(ids):
             if each not in taken:
-                taken[each] = given.pop(each)
-                handed.append(each)
+                handed.append(each)  # first: to give back what was never given does nothing
+                taken[each] = given[each]
+                del given[each]
                 await self.hook(taker, ADOPT_CONNECTION, each, taken[each])
 
     async def give_back(
@@ -138,11 +148,13 @@ class Steps:
         assert giver.context is not None
         assert taker.context is not None
         warnings: list[Failure] = []
+        given, taken = giver.context.connections, taker.context.connections
         for each in handed:
-            connection = taker.context.connections.pop(each)
-            giver.context.connections[each] = connection
-            if tell:
-                warnings += await self.guarded(giver, ADOPT_CONNECTION, each, connection)
+            if each in taken:
+                given[each] = taken[each]
+                if tell:
+                    warnings += await self.guarded(giver, ADOPT_CONNECTION, each, given[each])
+                taken.pop(each, None)  # last: until then whoever is interrupted does it again
         handed.clear()
         return warnings
 
@@ -197,24 +209,19 @@ class Steps:
 
     async def hook(self, generation: Generation, hook: Hook, *arguments: Any) -> Any:
         """What the hook returns; None where the plugin has no such hook."""
-        method = generation.hooks.get(hook)
-        if hook.name in generation.ended:
+        if generation.has_begun(hook):
             return None
         self.enter(hook.stage)
-        if method is None:
-            if hook in ENDING:
-                generation.ended.add(hook.name)
+        method = generation.hooks.get(hook)
+        call = None if method is None else HookCall(method, arguments)
+        if hook in ENDING:
+            # Noted before it is done, and without risk: the note itself knows whether it began.
+            generation.ending[hook.name] = call
+        if call is None:
             return None
-
-        def call(*arguments: Any) -> Any:
-            if hook in ENDING:
-                generation.ended.add(hook.name)
-            return method(*arguments)
-
-        return await self._machinery.hooks.call(
+        return await self._machinery.hooks.run(
             hook.name,
             call,
-            *arguments,
             origin=generation.origin,
             deadline_seconds=self.time_left(hook.name),
         )
@@ -249,11 +256,14 @@ class Steps:
         warnings: list[Failure] = []
         context = generation.context
         if context is not None:
-            for cleanup in context.take_cleanups():
-                try:
-                    await self._machinery.hooks.call("a cleanup", cleanup, origin=generation.origin)
-                except PluginFault as fault:
-                    warnings.append(failure_of(Stage.RELEASE, fault))
+            cleanups, origin = context.cleanups(), generation.origin
+            while cleanups:
+                if not cleanups[0].begun:
+                    try:
+                        await self._machinery.hooks.run("a cleanup", cleanups[0], origin=origin)
+                    except PluginFault as fault:
+                        warnings.append(failure_of(Stage.RELEASE, fault))
+                del cleanups[0]
             running = context.cancel_tasks()
             for task in running:
                 if not await self.grace(task):
@@ -292,9 +302,24 @@ class Steps:
 
 def is_healthy(answer: object) -> bool:
     """What a health_check's answer means: a bool, a mapping with ``healthy`` or ``status``,
-    or nothing, which is as good as True."""
+    or nothing, which is as good as True.
+
+    So do an object with such an attribute, a word or an enum of it, and a pair of answer and
+    reason: each is true as Python sees it, whatever it says.
+    """
+    if isinstance(answer, enum.Enum):
+        answer = answer.value
+    if isinstance(answer, str):
+        return answer.lower() in HEALTHY_WORDS
+    if isinstance(answer, tuple) and answer:
+        return is_healthy(answer[0])
     if isinstance(answer, Mapping):
         if "healthy" in answer:
-            return bool(answer["healthy"])
-        return str(answer.get("status", "ok")).lower() in HEALTHY_WORDS
+            return answer["healthy"] is not None and is_healthy(answer["healthy"])
+        status = answer.get("status", "ok")
+        return is_healthy(status if isinstance(status, enum.Enum) else str(status))
+    for name in ("healthy", "status"):
+        said = getattr(answer, name, None)
+        if said is not None:
+            return is_healthy(said)
     return answer is None or bool(answer)

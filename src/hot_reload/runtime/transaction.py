@@ -13,12 +13,14 @@ it is ``abortable``: before the commit it rolls back, after it nothing can undo 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from hot_reload.config.equality import same
-from hot_reload.errors import DependencyFault, PluginFault
+from hot_reload.errors import DependencyFault, HookFailed, PluginFault
 from hot_reload.hooks import FLUSH, GET_RELOAD_STATE, ON_RELOAD, STOP, TEARDOWN
 from hot_reload.manifest import Dependency
 from hot_reload.outcome import Failure, Stage, StateCarried
@@ -75,6 +77,7 @@ class Transaction:
         self._roster = roster
         self._on_stage = on_stage
         self._on_commit = on_commit
+        self.task = asyncio.current_task()
         self.parts: list[Part] = []
         """What is wanted and differs from what runs, then all that need it."""
         self._neighbours = Neighbourhood(roster, self.parts)
@@ -173,6 +176,8 @@ class Transaction:
                 raise
             if not differs:
                 self.parts.remove(part)
+        if not self.parts:
+            return
         names = {part.name for part in self.parts}
         for name in self._roster.followers(names):
             slot = self._roster.slots[name]
@@ -197,7 +202,7 @@ class Transaction:
         return True
 
     def _join(self, slot: Slot) -> Part:
-        steps = Steps(self._machinery, slot, lambda stage: self._on_stage(slot, stage))
+        steps = Steps(self._machinery, slot, partial(self._on_stage, slot))
         part = Part(slot, steps, Building(self._machinery, slot, steps))
         settings = self._machinery.settings
         steps.ends_at = self._machinery.hooks.now() + settings.reload_limit_seconds
@@ -238,12 +243,12 @@ class Transaction:
 
     async def _stop_exclusive(self) -> None:
         """Stop the old ones that give way first, and with them whoever needs them."""
-        exclusive = [part for part in self.parts if part.wants_stop_first]
-        names = self._roster.followers([part.name for part in exclusive])
-        for part in self.parts:
-            part.exclusive = part.old is not None and part.name in names
+        exclusive = [part.name for part in self.parts if part.wants_stop_first]
         if not exclusive:
             return
+        names = self._roster.followers(exclusive)
+        for part in self.parts:
+            part.exclusive = part.old is not None and part.name in names
         await by_level(self._old_order[::-1], self._hold_exclusive)
         # A cancellation that reached an old one's stop would leave it half stopped, and serving.
         self._settling = True
@@ -416,12 +421,15 @@ class Transaction:
         await self._discard(part)  # what an interrupted try left
         slot.current = None
         try:
-            part.snapshot, part.config = old.snapshot, slot.config
-            part.new = part.building.begin(part.snapshot, part.config, self._neighbours)
-            await self._build(part)
-            await self._start(part)
-            await self._carry(part)
-            await self._check_health(part)
+            try:
+                await self._anew(part)
+            except HookFailed as fault:
+                # At no line of the plugin's, or in the import of bytes that were imported before:
+                # a signal or a full memory may have hit it in our own code.
+                if fault.file is not None and steps.stage is not Stage.IMPORT:
+                    raise
+                await self._discard(part)
+                await self._anew(part)
         except PluginFault as fault:
             part.beyond_repair = failure_of(steps.stage, fault)
             await self._discard(part)
@@ -429,6 +437,15 @@ class Transaction:
             self._machinery.pipeline.orphan(slot.name)
         else:
             slot.current, part.new = part.new, None
+
+    async def _anew(self, part: Part) -> None:
+        assert part.old is not None
+        part.snapshot, part.config = part.old.snapshot, part.slot.config
+        part.new = part.building.begin(part.snapshot, part.config, self._neighbours)
+        await self._build(part)
+        await self._start(part)
+        await self._carry(part)
+        await self._check_health(part)
 
     # Who, and in which order
 
@@ -465,9 +482,9 @@ class Transaction:
 
     def _levels(self, needs: Mapping[str, Iterable[Dependency]]) -> Levels:
         """The parts, dependencies first; those of a level need none of it."""
-        self._needed = {name: {need.name for need in needed} for name, needed in needs.items()}
         if len(self.parts) == 1:
             return (self.parts,)
+        self._needed = {name: {need.name for need in needed} for name, needed in needs.items()}
         by_name = {part.name: part for part in self.parts}
         try:
             levels = self._roster.graph.with_edges(needs).levels(by_name)

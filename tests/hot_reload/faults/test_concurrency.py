@@ -74,6 +74,8 @@ async def test_k9_another_loop_is_told_what_to_write(hot_reload_dir: PluginDirec
             "disable": lambda: engine.disable("counter"),
             "use": lambda: engine.use("counter"),
             "call": lambda: engine.call("?", plugin="counter"),
+            "call of all": lambda: engine.call("?"),
+            "settle": engine.settle,
             "close": engine.close,
         }
         told: dict[str, BaseException] = {}

@@ -97,3 +97,26 @@ async def test_whom_the_gate_waits_for_passes(hook: bool, lease: bool, free: boo
             return True
 
     assert await inside() is free
+
+
+async def test_nobody_is_inside_of_what_a_task_was_in_that_has_ended() -> None:
+    """As where a signal strikes at the very line that leaves."""
+    seen: list[str | None] = []
+    go_on = asyncio.Event()
+
+    async def background() -> None:
+        seen.append(calls.inside_any())
+        await go_on.wait()
+        seen.append(calls.inside_any())
+
+    started: list[asyncio.Task[None]] = []
+
+    async def operation() -> None:
+        calls.inside("a", hook=True).__enter__()  # and never left
+        started.append(asyncio.create_task(background()))
+        await asyncio.sleep(0)
+
+    await asyncio.create_task(operation())
+    go_on.set()
+    await started[0]
+    assert seen == ["a", None]

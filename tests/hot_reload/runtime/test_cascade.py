@@ -690,3 +690,35 @@ async def test_f16_what_was_not_read_since_another_could_not_be_is_rolled_back_t
         assert isinstance(outcomes["user"], RolledBack)
         assert outcomes["user"].failure.plugin == "base"
         assert await engine.use("user") == ("user", "1.0", ("base", "1.0"))
+
+
+async def test_f11_a_cascade_stops_first_only_what_has_to_be(bench: Bench) -> None:
+    """The others serve on until the commit, and whatever fails before it."""
+    write_all(bench)
+    write(bench, "left", needs=["base"], policy="stop-first")
+    async with Engine() as engine:
+        await load_all(bench, engine)
+        await engine.call(None)
+        kept = {name: engine.plugin(name) for name in ("base", "right")}
+        write(bench, "base", "2.0")
+        bench.faults.at("base", "start", raises=ValueError("no"), version="2.0")
+        since = len(bench.recorder.order)
+        assert isinstance(await engine.reload("base"), RolledBack)
+        stops = entered(bench, since, "stop")
+        assert stops[:2] == [("top", "stop"), ("left", "stop")]
+        assert ("right", "stop") not in stops
+        assert {name: engine.plugin(name) for name in kept} == kept
+        kept.clear()
+        assert await engine.use("top") == tree()
+        assert engine.plugin("left").count == 1
+        since = len(bench.recorder.order)
+        assert isinstance(await engine.reload("base"), Swapped)
+        assert entered(bench, since, "start", "stop") == [
+            ("top", "stop"),
+            ("left", "stop"),
+            *((name, "start") for name in ("base", "left", "right", "top")),
+            ("right", "stop"),
+            ("base", "stop"),
+        ]
+        assert await engine.use("top") == tree("2.0")
+        assert engine.lingering() == ()

@@ -71,10 +71,13 @@ def test_the_config_is_a_copy_and_cleanups_come_back_last_first() -> None:
     owner = PluginContext("counter", 1, config, engine)
     config["a"].append(2)
     assert owner.config == {"a": [1]}
-    owner.add_cleanup(first := lambda: None)
-    owner.add_cleanup(second := lambda: None)
-    assert owner.take_cleanups() == [second, first]
-    assert owner.take_cleanups() == []
+    done: list[str] = []
+    owner.add_cleanup(lambda: done.append("first"))
+    owner.add_cleanup(lambda: done.append("second"))
+    for call in owner.cleanups():
+        call()
+    assert done == ["second", "first"]
+    assert [call.begun for call in owner.cleanups()] == [True, True]
 
 
 OWNING = """

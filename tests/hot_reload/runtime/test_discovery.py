@@ -145,6 +145,21 @@ def test_a_constructor_is_given_what_it_asks_for(parameters: str, given: dict[st
     assert make(source).given == given
 
 
+@pytest.mark.parametrize("wrapper", ["*args, **rest", "self, config, context=None"])
+def test_a_decorated_constructor_is_asked_for_what_it_wraps(wrapper: str) -> None:
+    """As ``functools.wraps`` leaves it, whatever the function that is called would take."""
+    made = make(
+        "import functools\ndef logged(f):\n    @functools.wraps(f)\n"
+        f"    def call({wrapper}):\n        found = locals()\n"
+        "        (found['args'][0] if 'args' in found else self).given = found\n"
+        "    return call\n"
+        "class P:\n    version = '1'\n    @logged\n    def __init__(self, config): ...\n"
+    )
+    given = made.given.get("rest", made.given)
+    assert given["config"] == {"k": 1}
+    assert given.get("context") is None
+
+
 @pytest.mark.parametrize(
     "source",
     [

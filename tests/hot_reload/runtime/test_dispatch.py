@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from hot_reload.outcome import Role
+from hot_reload.runtime import route
 from hot_reload.runtime.dispatch import (
     PATIENT_ROUNDS,
     Counts,
@@ -20,6 +22,15 @@ from hot_reload.runtime.dispatch import (
 )
 from hot_reload_fixtures import BareFault
 from hot_reload_fixtures import Gate as Latch
+
+
+@pytest.fixture(autouse=True, params=["routes", "loops"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Everything by routes that are written out, and by the loops that these stand for."""
+    if request.param == "loops":
+        monkeypatch.setattr(route, "STAGES_LIMIT", 0)
+    return str(request.param)
+
 
 CONTAINED = (ValueError, SystemExit, asyncio.CancelledError, BareFault)
 
@@ -35,18 +46,21 @@ def gate(deliver: Callable[[Any], Any], counts: Counts, limit: int = 10) -> Gate
     return Gate("sink", deliver, counts, limit, 30.0)
 
 
-def test_counts_are_kept_over_threads_that_die() -> None:
-    counts = Counts()
-    for _ in range(3):
-        threads = [threading.Thread(target=counts.accept) for _ in range(4)]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
-        assert len(counts._cells) <= 12
-    counts.accept()
-    assert counts.accepted == 13
-    assert len(counts._cells) <= 5  # those of the dead were folded
+def test_every_accepted_event_is_counted_whoever_looks_meanwhile() -> None:
+    counts, each_accepts = Counts(), 5_000
+
+    def accept() -> None:
+        for _ in range(each_accepts):
+            counts.accept()
+
+    threads = [threading.Thread(target=accept) for _ in range(4)]
+    for each in threads:
+        each.start()
+    looks = [counts.accepted for _ in range(100)]
+    for each in threads:
+        each.join()
+    assert looks == sorted(looks)
+    assert [counts.accepted, counts.accepted] == [4 * each_accepts] * 2
 
 
 async def test_nothing_is_accepted_without_a_sink() -> None:
@@ -59,8 +73,7 @@ async def test_nothing_is_accepted_without_a_sink() -> None:
 @pytest.mark.parametrize("kind", CONTAINED, ids=lambda kind: kind.__name__)
 async def test_a_raising_sink_costs_its_siblings_nothing(kind: type[BaseException]) -> None:
     dispatch, seen = Dispatch(Counts()), list[Any]()
-    bad = dispatch.guarded("bad", raising(kind))
-    dispatch.install(View(sinks=[("bad", bad), ("good", seen.append)]))
+    dispatch.install(View(sinks=[("bad", raising(kind)), ("good", seen.append)]))
     assert dispatch.emit(1)
     assert seen == [1]
     assert dispatch.counts.dropped == {"bad": 1}
@@ -70,7 +83,7 @@ async def test_a_raising_sink_costs_its_siblings_nothing(kind: type[BaseExceptio
 
 async def test_an_interrupt_reaches_the_producer_after_the_siblings_got_the_event() -> None:
     dispatch, seen = Dispatch(Counts()), list[Any]()
-    bad = dispatch.guarded("bad", raising(KeyboardInterrupt))
+    bad = raising(KeyboardInterrupt)
     dispatch.install(View(sinks=[("bad", bad), ("good", seen.append)]))
     with pytest.raises(KeyboardInterrupt):
         dispatch.emit(1)
@@ -94,6 +107,23 @@ async def test_a_raising_step_is_skipped_but_nothing_passes_a_raising_redactor(
     else:
         assert seen == ["secret"]
         assert dispatch.counts.dropped_total == 0
+
+
+@pytest.mark.parametrize("kind", [*CONTAINED, KeyboardInterrupt], ids=lambda kind: kind.__name__)
+async def test_what_a_sink_raises_behind_its_gate_is_counted_once(
+    kind: type[BaseException],
+) -> None:
+    dispatch, seen = Dispatch(Counts()), list[Any]()
+    held = gate(dispatch.guarded("bad", raising(kind)), dispatch.counts)
+    dispatch.install(View(sinks=[("bad", held.pass_), ("good", seen.append)]))
+    if kind is KeyboardInterrupt:
+        with pytest.raises(kind):
+            dispatch.emit(1)
+    else:
+        dispatch.emit(1)
+    assert seen == [1]
+    assert dispatch.counts.dropped == {"bad": 1}
+    assert dispatch.counts.errors == {"bad": 1}
 
 
 async def test_an_interrupted_step_drops_the_event_and_says_so() -> None:
@@ -255,6 +285,34 @@ def test_a_threads_patience_ends() -> None:
     producer.join()
     held.open(seen.append)
     assert (seen, counts.dropped) == ([0], {"sink": 1})
+
+
+@pytest.mark.parametrize("reached", [False, True])
+def test_an_opening_that_is_interrupted_goes_on_where_it_was(reached: bool) -> None:
+    """Nothing is delivered twice, and what was on its way is counted."""
+    counts, seen = Counts(), list[int]()
+    held = gate(seen.append, counts)
+    held.close()
+    for number in range(3):
+        held.pass_(number)
+    interrupts = [MemoryError()]
+
+    def deliver(event: int) -> None:
+        if event == 1 and interrupts:
+            if reached:
+                seen.append(event)
+                counts.drop("sink")  # whoever guards the sink has counted it
+            raise interrupts.pop()
+        seen.append(event)
+
+    with pytest.raises(MemoryError):
+        held.open(deliver)
+    held.pass_(3)  # it is closed still
+    held.open(deliver)
+    assert seen == ([0, 1, 2, 3] if reached else [0, 2, 3])
+    assert counts.dropped == {"sink": 1}
+    held.pass_(4)
+    assert seen[-1] == 4
 
 
 def test_an_opening_gate_ends_under_traffic_that_never_does() -> None:
@@ -480,3 +538,164 @@ async def test_an_abandoned_write_that_ends_late_takes_up_nothing_more() -> None
     await box.empty()
     assert seen == [0, 1, 2]
     await box.end(grace)
+
+
+async def _coroutine(event: Any) -> Any:
+    return event
+
+
+def _generator(event: Any) -> Any:
+    yield event
+
+
+async def _asynchronous_generator(event: Any) -> Any:
+    yield event
+
+
+UNRUN: list[Callable[[Any], Any]] = [
+    lambda event: _coroutine(event),
+    _generator,
+    _asynchronous_generator,
+]
+
+
+@pytest.mark.parametrize("write", UNRUN)
+async def test_a_write_of_which_nothing_ran_is_a_drop_and_no_delivery(
+    write: Callable[[Any], Any],
+) -> None:
+    """A decorator that hides an ``async def`` gives a coroutine that nobody awaits."""
+    dispatch, seen = Dispatch(Counts()), list[Any]()
+    held = gate(dispatch.guarded("held", write), dispatch.counts)
+    dispatch.install(View(sinks=[("bad", write), ("held", held.pass_), ("good", seen.append)]))
+    assert dispatch.emit(1)
+    assert seen == [1]
+    assert dispatch.counts.dropped == dispatch.counts.errors == {"bad": 1, "held": 1}
+
+
+@pytest.mark.parametrize("step", [*UNRUN, lambda event: None])
+@pytest.mark.parametrize("role", [Role.ENRICHER, Role.PROCESSOR, Role.REDACTOR])
+async def test_a_step_that_gives_no_event_back_is_one_that_fails(
+    role: Role, step: Callable[[Any], Any]
+) -> None:
+    dispatch, seen = Dispatch(Counts()), list[Any]()
+    dispatch.install(View([(role, "step", step)], [("sink", seen.append)]))
+    assert dispatch.emit("secret")
+    assert dispatch.counts.errors == {"step": 1}
+    assert seen == ([] if role is Role.REDACTOR else ["secret"])
+    assert dispatch.counts.dropped_total == (role is Role.REDACTOR)
+
+
+class Undecided:
+    def __bool__(self) -> bool:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("step", [*UNRUN, lambda event: Undecided()])
+async def test_a_filter_that_does_not_answer_is_one_that_fails(step: Callable[[Any], Any]) -> None:
+    dispatch, seen = Dispatch(Counts()), list[Any]()
+    dispatch.install(View([(Role.FILTER, "step", step)], [("sink", seen.append)]))
+    assert dispatch.emit(1)
+    assert (seen, dispatch.counts.errors, dispatch.counts.filtered) == ([1], {"step": 1}, {})
+
+
+def test_an_opening_that_is_interrupted_before_it_delivers_has_delivered_nothing() -> None:
+    counts, seen = Counts(), list[int]()
+    held = gate(seen.append, counts)
+    held.close()
+    for number in range(3):
+        held.pass_(number)
+
+    class Cell(list[Any]):
+        struck = False
+
+        def pop(self, *_: Any) -> Any:
+            if not Cell.struck:
+                Cell.struck = True
+                raise KeyboardInterrupt
+            return super().pop()
+
+    held._queue[1] = Cell(held._queue[1])
+    with pytest.raises(KeyboardInterrupt):
+        held.open(seen.append)
+    assert seen == [0]
+    held.open(seen.append)
+    assert (seen, counts.dropped_total) == ([0, 1, 2], 0)
+
+
+async def test_an_event_that_meets_an_entry_which_has_just_opened_goes_on_and_is_counted_once() -> (
+    None
+):
+    """Its producer read the view while the entry was closed, and comes after the queue is empty."""
+    dispatch, seen = Dispatch(Counts()), list[Any]()
+    entry = Gate("(entry)", dispatch.run_current, dispatch.counts, 10, 30.0)
+    entry.close()
+    steps: list[tuple[Role, str, Callable[[Any], Any]]] = [
+        (Role.FILTER, "odd", lambda event: event % 2)
+    ]
+    dispatch.install(View(steps, [("sink", seen.append)], entry))
+    assert dispatch.emit(1)
+    assert seen == []
+    entry.open(dispatch.run_current, here=dispatch.run_here)
+    assert dispatch.emit(2)
+    assert dispatch.emit(3)
+    assert seen == [1, 3]
+    assert (dispatch.counts.accepted, dispatch.counts.filtered) == (3, {"odd": 1})
+    assert dispatch.view.marks == []
+
+
+async def test_a_mailbox_goes_on_after_an_interruption_and_counts_what_it_had_in_hand() -> None:
+    """Memory runs out in the mailbox itself: what a sink raises is caught before it comes here."""
+    counts, seen = Counts(), list[int]()
+
+    async def target(event: int) -> None:
+        if event == 1:
+            raise MemoryError
+        seen.append(event)
+
+    mailbox = Mailbox("sink", counts, 10)
+    for number in range(3):
+        mailbox.post(number)
+    mailbox.aim(target)
+    first = mailbox._task
+    assert first is not None
+    await mailbox.empty()
+    assert (seen, counts.dropped) == ([0, 2], {"sink": 1})
+    assert isinstance(first.exception(), MemoryError)
+    mailbox.post(3)
+    await mailbox.empty()
+    assert seen == [0, 2, 3]
+    await mailbox.end(grace)
+    await settled()
+    assert mailbox._task is not None
+    assert mailbox._task.done(), "what is ended by intent does not go on"
+
+
+async def test_the_end_of_a_mailbox_counts_what_waits_and_not_what_is_under_way() -> None:
+    """Whoever has that in hand, and will not be cancelled, may deliver it still."""
+    counts, seen, latch = Counts(), list[int](), Latch()
+
+    async def target(event: int) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await latch.enter()
+        await go.wait()
+        seen.append(event)
+
+    async def impatient(task: asyncio.Task[None]) -> None:
+        await asyncio.sleep(0)
+
+    go = asyncio.Event()
+    mailbox = Mailbox("sink", counts, 10)
+    mailbox.aim(target)
+    for number in range(3):
+        mailbox.post(number)
+    await latch.reached()
+    task = mailbox._task
+    assert task is not None
+    await mailbox.end(impatient)
+    assert counts.dropped == {"sink": 2}
+    go.set()
+    await asyncio.wait({task}, timeout=0)
+    await settled()
+    assert (seen, counts.dropped) == ([0], {"sink": 2})
+    task.cancel()
+    await asyncio.wait({task})

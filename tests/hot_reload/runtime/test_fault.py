@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import traceback
 import weakref
@@ -10,7 +11,15 @@ import pytest
 
 from hot_reload.errors import HookFailed, PluginFault
 from hot_reload.outcome import Stage
-from hot_reload.runtime.fault import CAUSE_LIMIT, Origin, cause_of, failure_of, hook_failed
+from hot_reload.runtime.fault import (
+    AWAITED_LIMIT,
+    CAUSE_LIMIT,
+    Origin,
+    cause_of,
+    failure_of,
+    hook_failed,
+    standing,
+)
 from hot_reload_fixtures import UnprintableFault
 
 ESCAPES = "\x1b[2J\x07\x9b\u202e\n\r\t\x7f\ud800"
@@ -101,3 +110,53 @@ def test_every_text_of_a_failure_is_safe_to_print() -> None:
 def test_what_a_fault_does_not_say_is_not_made_up() -> None:
     failure = failure_of(Stage.READ, PluginFault("no"))
     assert (failure.file, failure.line, failure.hint, failure.traceback) == (None, None, None, "")
+
+
+async def test_a_stop_iteration_that_left_a_coroutine_has_its_place() -> None:
+    """Python turns it into a RuntimeError that was raised nowhere in the plugin."""
+
+    async def start() -> None:
+        raise StopIteration
+
+    raised: BaseException | None = None
+    try:
+        await start()
+    except RuntimeError as error:
+        raised = error
+    assert raised is not None
+    place = raised.__traceback__
+    assert place is not None
+    raised.__traceback__ = None  # as for the engine, of which no frame is the plugin's
+    fault = hook_failed(raised, "start", Origin(frozenset({__file__})))
+    assert (fault.file, fault.line) == (__file__, start.__code__.co_firstlineno + 1)
+
+
+def test_a_module_of_its_own_that_is_named_by_a_string() -> None:
+    error = ModuleNotFoundError("No module named 'chat'", name="chat.words")
+    fault = hook_failed(caught(error), "handle", Origin(top="chat"))
+    assert "importlib.import_module" in str(fault.hint)
+    assert hook_failed(caught(error), "handle", Origin(top="other")).hint is None
+    assert (
+        hook_failed(caught(ModuleNotFoundError("none")), "handle", Origin(top="chat")).hint is None
+    )
+
+
+async def test_h4_the_line_of_a_hook_that_waits_is_looked_for_so_deep_and_no_deeper() -> None:
+    """Each level awaits the next one; what is found by then is told."""
+
+    async def outer(left: int) -> None:
+        if left:
+            return await outer(left - 1)
+        return await inner()
+
+    async def inner() -> None:
+        await asyncio.Event().wait()
+
+    for levels, found in ((3, inner), (2 * AWAITED_LIMIT, outer)):
+        waiting = outer(levels)
+        waiting.send(None)
+        file, line = standing(waiting, Origin(frozenset({__file__})))
+        waiting.close()
+        assert file == __file__
+        start = found.__code__.co_firstlineno
+        assert line == start + (1 if found is inner else 2)

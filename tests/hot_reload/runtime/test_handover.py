@@ -8,7 +8,20 @@ import pytest
 
 from hot_reload import Engine
 from hot_reload.errors import EngineMisuse
-from hot_reload.outcome import Failed, Loaded, RolledBack, Stage, StateCarried, Swapped, Unloaded
+from hot_reload.hooks import ADOPT_CONNECTION, Hook
+from hot_reload.outcome import (
+    Failed,
+    Failure,
+    Loaded,
+    RolledBack,
+    Stage,
+    StateCarried,
+    Swapped,
+    Unloaded,
+)
+from hot_reload.runtime.generation import Generation
+from hot_reload.runtime.lifecycle import HookCall, HookRunner
+from hot_reload.runtime.steps import Steps
 from hot_reload_fixtures import collect_garbage
 
 if TYPE_CHECKING:
@@ -166,3 +179,118 @@ async def test_f15_each_connection_has_an_id_of_its_own(bench: Bench) -> None:
         plugin.context.register_connection("plain", object())  # it has nothing to close
         with pytest.raises(EngineMisuse, match="'counter' has a connection 'wire' already"):
             plugin.open()
+
+
+async def test_k8_a_handover_and_a_release_that_are_interrupted_go_on_where_they_were(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No connection is lost on its way back, and each cleanup runs once."""
+    bench.plugin(extra=CONNECTED)
+    async with Engine() as engine:
+        await engine.load(bench.plugins.path("counter"))
+        engine.plugin("counter").open()
+        wire = bench.things["wire"]
+        done: list[str] = []
+        bench.plugin(version="2.0", extra=CONNECTED)
+        bench.faults.at("counter", "on_reload", raises=ValueError("no"), version="2.0")
+        guarded, interrupts = Steps.guarded, [MemoryError()]
+
+        async def interrupted(
+            self: Steps, generation: Generation, hook: Hook, *arguments: Any
+        ) -> list[Failure]:
+            if hook is ADOPT_CONNECTION and interrupts:
+                raise interrupts.pop()
+            return await guarded(self, generation, hook, *arguments)
+
+        monkeypatch.setattr(Steps, "guarded", interrupted)
+        with pytest.raises(MemoryError):
+            await engine.reload("counter")
+        assert engine.plugin("counter").context.connections == {"wire": wire}
+        assert bench.things["adopted"] == [2, 1]
+        assert wire.closed == 0
+
+        def fails() -> None:
+            done.append("fails")
+            raise ValueError
+
+        context = engine.plugin("counter").context
+        context.add_cleanup(lambda: done.append("last"))
+        context.add_cleanup(fails)
+        failed, ends = HookRunner.run, [MemoryError()]
+
+        async def ended(self: HookRunner, what: str, call: HookCall, **named: Any) -> Any:
+            try:
+                return await failed(self, what, call, **named)
+            finally:
+                if what == "a cleanup" and ends:
+                    raise ends.pop()
+
+        monkeypatch.setattr(HookRunner, "run", ended)
+        bench.plugin(version="3.0")
+        with pytest.raises(MemoryError):
+            await engine.reload("counter")
+        del context
+        assert done == ["fails", "last"]
+        assert wire.closed == 1
+        assert await engine.call("?") == ["3.0"]
+
+
+KEEPS_ITS_OWN = """
+    def start(self):
+        self.context.register_connection("wire", bench.things["own"])
+
+    def adopt_connection(self, connection_id, connection):
+        raise AssertionError
+"""
+
+
+async def test_f15_one_that_the_new_generation_has_of_its_own_is_not_taken_over(
+    bench: Bench,
+) -> None:
+    bench.plugin(extra=CONNECTED)
+    async with Engine() as engine:
+        await engine.load(bench.plugins.path("counter"))
+        engine.plugin("counter").open()
+        wire = bench.things["wire"]
+        bench.things["own"] = own = type(wire)()
+        hooks = ("setup", "health_check", "on_reload", "stop")
+        bench.plugin(version="2.0", hooks=hooks, extra=KEEPS_ITS_OWN)
+        assert isinstance(await engine.reload("counter"), Swapped)
+        assert engine.plugin("counter").context.connections == {"wire": own}
+        assert (wire.closed, own.closed) == (1, 0)
+
+
+HAS_NO_ROOM = """
+    def start(self):
+        self.context.connections = Full()
+
+    def adopt_connection(self, connection_id, connection):
+        raise AssertionError
+
+
+class Full(dict):
+    def __setitem__(self, key, value):
+        raise MemoryError
+"""
+
+
+async def test_f15_one_that_was_on_its_way_when_memory_ran_out_stays_where_it_was(
+    bench: Bench,
+) -> None:
+    bench.plugin(extra=CONNECTED)
+    async with Engine() as engine:
+        await engine.load(bench.plugins.path("counter"))
+        plugin = engine.plugin("counter")
+        plugin.open()
+        wire = bench.things["wire"]
+        hooks = ("setup", "health_check", "on_reload", "stop")
+        bench.plugin(version="2.0", hooks=hooks, extra=HAS_NO_ROOM)
+        with pytest.raises(MemoryError):
+            await engine.reload("counter")
+        assert engine.plugin("counter") is plugin
+        assert plugin.context.connections == {"wire": wire}
+        assert "adopted" not in bench.things, "it was never given away, and is not given back"
+        bench.plugin(version="3.0", extra=CONNECTED)
+        assert isinstance(await engine.reload("counter"), Swapped)
+        assert engine.plugin("counter").connection is wire
+        assert wire.closed == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +51,30 @@ async def test_f22_a_guard_that_raises_refuses(bench: Bench) -> None:
         assert "a guard of the host raised LookupError: calendar" in refused.explanation
         assert engine.names == ()
     # close() asks nobody: it came here.
+
+
+@pytest.mark.parametrize("kind", [SystemExit, asyncio.CancelledError])
+async def test_f22_a_guard_that_wants_to_end_the_host_only_refuses(
+    bench: Bench, kind: type[BaseException]
+) -> None:
+    def guard(*_: object) -> None:
+        raise kind("enough")
+
+    async with Engine() as engine:
+        await engine.load(bench.plugin())
+        engine.guard(guard)
+        refused = await engine.reload("counter", force=True)
+        assert isinstance(refused, Refused)
+        assert f"a guard of the host raised {kind.__name__}: enough" in refused.explanation
+        assert await engine.call("?") == ["1.0"]
+
+
+async def test_f22_a_guard_that_gives_no_reason_refuses(bench: Bench) -> None:
+    async with Engine() as engine:
+        engine.guard(lambda *_: False)  # type: ignore[arg-type]  # the mistake
+        refused = await engine.load(bench.plugin())
+        assert isinstance(refused, Refused)
+        assert "it gave False where a reason or None belongs" in refused.explanation
 
 
 async def test_f10_only_the_bytes_that_were_looked_at_are_run(bench: Bench) -> None:

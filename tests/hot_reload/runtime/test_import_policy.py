@@ -193,3 +193,27 @@ async def test_f52_a_secret_that_a_plugin_quotes_is_masked(bench: Bench) -> None
         assert "ValueError: no ***" in outcome.failure.cause
         assert "hunter22" not in repr(outcome)
         assert "hunter22" not in repr(engine.history)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a preflight needs Linux")
+async def test_f85_where_no_process_can_be_had_it_rolls_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = ImportPolicy(preflight=Preflight())
+    assert policy.preflight is not None
+    async with Engine(imports=policy) as engine:
+        path = write(bench)
+        await engine.load(path)
+
+        async def exhausted(*_: object) -> None:
+            raise OSError(24, "Too many open files")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(policy.preflight, "check", exhausted)
+            write(bench, answer="v2")
+            outcome = await engine.reload("counter")
+            assert isinstance(outcome, RolledBack)
+            assert outcome.failure.stage is Stage.IMPORT
+            assert "Too many open files" in outcome.failure.cause
+            assert await engine.call(None) == ["v1"]
+        assert isinstance(await engine.reload("counter"), Swapped)

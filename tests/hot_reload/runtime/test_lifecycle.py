@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
 
 from hot_reload import Settings
 from hot_reload.errors import HookFailed, HookTimeout
-from hot_reload.runtime.lifecycle import HookRunner
+from hot_reload.runtime.fault import Origin
+from hot_reload.runtime.lifecycle import HookCall, HookRunner
 from hot_reload_fixtures import EXCEPTIONS, Gate, ManualClock
 
 
@@ -141,3 +144,196 @@ async def test_H16_a_hook_that_cancels_the_task_it_runs_in(runner: HookRunner, w
     assert task is not None
     assert not task.cancelling()
     await asyncio.sleep(0)  # nothing is left to arrive
+
+
+class Posing:
+    """What it is, it says itself; and raises as it is asked."""
+
+    @property
+    def __class__(self) -> type:
+        raise ZeroDivisionError("nobody knows")
+
+    @__class__.setter
+    def __class__(self, _: type) -> None:
+        raise AssertionError
+
+
+async def test_an_answer_that_raises_as_it_is_looked_at_is_a_fault(runner: HookRunner) -> None:
+    with pytest.raises(HookFailed, match="what stop returned raised ZeroDivisionError") as caught:
+        await runner.call("stop", Posing)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+async def test_h4_a_missed_deadline_names_the_line_at_which_it_waits(
+    runner: HookRunner, hot_reload_clock: ManualClock
+) -> None:
+    async def inner() -> None:
+        await asyncio.Event().wait()  # here
+
+    async def start() -> None:
+        await inner()
+
+    origin = Origin(frozenset({__file__}))
+    call = asyncio.ensure_future(runner.call("start", start, origin=origin))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    hot_reload_clock.advance(6)
+    with pytest.raises(HookTimeout) as caught:
+        await call
+    assert caught.value.file == __file__
+    assert caught.value.line == inner.__code__.co_firstlineno + 1
+
+
+def test_a_call_that_is_on_its_way_has_not_begun() -> None:
+    call = HookCall(lambda: None)
+    assert not call.begun
+    call()
+    assert call.begun
+
+
+def test_what_a_function_raises_is_its_own() -> None:
+    def fails() -> None:
+        raise MemoryError
+
+    for function, kind in ((fails, MemoryError), ([].pop, IndexError), (len, TypeError)):
+        call = HookCall(function)
+        with pytest.raises(kind):
+            call()
+        assert call.begun
+
+
+def test_what_is_raised_on_the_way_to_a_function_is_not_its_own() -> None:
+    class Full(tuple[object, ...]):
+        def __iter__(self) -> Iterator[object]:
+            raise MemoryError
+
+    call = HookCall(lambda: None, Full())
+    with pytest.raises(MemoryError):
+        call()
+    assert not call.begun
+
+
+async def test_a_coroutine_has_begun_when_it_is_stepped(runner: HookRunner) -> None:
+    async def hook() -> str:
+        return "done"
+
+    call = HookCall(hook)
+    call()
+    assert not call.begun
+    call.close()
+    assert not call.begun
+    call = HookCall(hook)
+    assert await runner.run("stop", call) == "done"
+    assert call.begun
+
+
+async def test_a_task_that_is_cancelled_before_its_hook_began_says_so(runner: HookRunner) -> None:
+    begun: list[str] = []
+
+    async def hook() -> None:
+        begun.append("hook")
+
+    call = HookCall(hook)
+    caller = asyncio.create_task(runner.run("stop", call))
+    await asyncio.sleep(0)  # the hook's own task is there, and has had no step
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert call.begun is bool(begun)
+
+
+async def test_an_interruption_of_the_engine_is_no_fault_of_the_hook(
+    runner: HookRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the hook does not go on beside whatever is done next."""
+
+    async def hook() -> None:
+        seen.append("began")
+        await Gate().enter()
+
+    seen: list[str] = []
+    wait, waits = HookRunner.wait, iter([KeyboardInterrupt])
+
+    async def interrupted(self: HookRunner, awaited: Any, seconds: float) -> bool:
+        for kind in waits:
+            raise kind
+        return await wait(self, awaited, seconds)
+
+    monkeypatch.setattr(HookRunner, "wait", interrupted)
+    call = HookCall(hook)
+    with pytest.raises(KeyboardInterrupt):
+        await runner.run("stop", call)
+    assert not call.begun
+    assert seen == []
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+class Full(tuple[object, ...]):
+    """Arguments that memory does not suffice for."""
+
+    def __iter__(self) -> Iterator[object]:
+        raise MemoryError
+
+
+async def test_what_is_raised_before_a_call_has_begun_is_no_fault_of_the_hook(
+    runner: HookRunner,
+) -> None:
+    with pytest.raises(MemoryError):
+        await runner.run("stop", HookCall(lambda: None, Full()))
+
+
+async def test_what_is_raised_as_an_answer_is_looked_at_is_not_the_hooks_that_has_not_begun(
+    runner: HookRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hook() -> None:
+        raise AssertionError
+
+    def interrupted(_: object) -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr(inspect, "isawaitable", interrupted)
+    call = HookCall(hook)
+    with pytest.raises(MemoryError):
+        await runner.run("stop", call)
+    assert not call.begun
+    call.close()
+
+
+async def test_a_task_that_there_is_no_memory_for_is_no_fault_of_the_hook(
+    runner: HookRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hook() -> None:
+        raise AssertionError
+
+    def interrupted(work: Coroutine[Any, Any, Any]) -> None:
+        work.close()
+        raise MemoryError
+
+    monkeypatch.setattr(asyncio, "ensure_future", interrupted)
+    call = HookCall(hook)
+    with pytest.raises(MemoryError):
+        await runner.run("stop", call)
+    assert not call.begun
+    call.close()
+
+
+async def test_an_await_that_does_not_come_to_the_hook_is_no_fault_of_it(
+    runner: HookRunner,
+) -> None:
+    """As where the stack is full: the coroutine that is awaited has had no step."""
+
+    async def hook() -> None:
+        raise AssertionError
+
+    class Call(HookCall):
+        begun = False
+
+    class Unreachable:
+        def __await__(self) -> Iterator[None]:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        await runner.run("stop", Call(Unreachable))
+    call = HookCall(Unreachable)
+    with pytest.raises(HookFailed, match="stop raised MemoryError"):
+        await runner.run("stop", call)

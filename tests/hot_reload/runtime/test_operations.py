@@ -1,4 +1,4 @@
-"""Operations: turns, and what happens to their tasks when somebody else meddles."""
+"""Operations: what happens to their tasks when somebody else meddles."""
 
 from __future__ import annotations
 
@@ -9,78 +9,10 @@ import pytest
 
 from hot_reload import Engine
 from hot_reload.outcome import Swapped, Unchanged
-from hot_reload.runtime.operations import Turns
 from hot_reload_fixtures import Gate
 
 if TYPE_CHECKING:
     from tests.hot_reload.runtime.conftest import Bench
-
-
-async def test_a_turn_is_had_by_one_at_a_time_in_the_order_of_asking() -> None:
-    turns = Turns()
-    order: list[str] = []
-    gate = Gate()
-
-    async def work(name: str) -> None:
-        async with turns.of(lambda: ["counter"]):
-            order.append(f"{name} in")
-            await gate.enter()
-            order.append(f"{name} out")
-
-    tasks = [asyncio.create_task(work(name)) for name in "abc"]
-    await gate.reached()
-    async with turns.of(lambda: ["other"]):  # names do not wait for each other
-        assert order == ["a in"]
-    tasks[1].cancel()
-    gate.open()
-    await asyncio.wait(tasks)
-    assert order == ["a in", "a out", "c in", "c out"]
-    assert turns._locks == {}  # nothing is kept of a name that nobody uses
-
-
-async def test_a_turn_on_many_is_had_when_all_of_them_are_free() -> None:
-    turns, order, gate = Turns(), [], Gate()
-
-    async def work(label: str, *names: str) -> None:
-        async with turns.of(lambda: names):
-            order.append(label)
-            await gate.enter()
-
-    tasks = [
-        asyncio.create_task(work(label, *names))
-        for label, names in {"b": "b", "ab": "ab", "ba": "ba", "c": "c"}.items()
-    ]
-    await gate.reached()
-    assert order == ["b", "c"]
-    gate.open()
-    await asyncio.wait(tasks)
-    assert order == ["b", "c", "ab", "ba"]
-    assert turns._locks == {}
-
-
-async def test_a_turn_is_on_what_the_names_are_when_it_comes() -> None:
-    turns, order, gate = Turns(), [], Gate()
-    names = ["a"]
-
-    async def first() -> None:
-        async with turns.of(lambda: ["a"]):
-            names.append("b")
-            await gate.enter()
-
-    async def second() -> None:
-        async with turns.of(lambda: names):
-            order.append("second")
-
-    tasks = [asyncio.create_task(first()), asyncio.create_task(second())]
-    await gate.reached()
-    async with turns.of(lambda: ["b"]):
-        gate.open()
-        await asyncio.wait(tasks[:1])
-        await asyncio.sleep(0)
-        assert order == []  # it waits for b as well now
-    await asyncio.wait(tasks)
-    assert order == ["second"]
-    assert turns._locks == {}
 
 
 async def test_somebody_who_cancels_the_operations_own_task_rolls_it_back(bench: Bench) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hot_reload import Engine, Settings
-from hot_reload.outcome import RolledBack, Swapped
+from hot_reload.outcome import Failed, RolledBack, Swapped
+from hot_reload.runtime.pipeline import Placed
 from hot_reload_fixtures import EXCEPTIONS, Gate
 
 if TYPE_CHECKING:
@@ -194,6 +195,51 @@ async def test_nothing_passes_unredacted_while_a_redactor_with_state_reloads(
             ("*** 4", version, 4),
         ]
         assert balanced(engine, 4)
+
+
+class Signal(BaseException):
+    """What a signal's handler raises, at any line."""
+
+
+async def test_who_is_interrupted_as_he_places_does_it_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Engine() as engine:
+        await engine.load(bench.plugin("one", sink="sync"))
+        await engine.load(bench.plugin("two", sink="sync"))
+        pipeline = engine._machinery.pipeline
+        gone = [Placed("two", None)]
+
+        def interrupted() -> None:
+            raise Signal
+
+        with monkeypatch.context() as patch:
+            patch.setattr(pipeline, "_publish", interrupted)
+            with pytest.raises(Signal):
+                pipeline.place(gone)
+        pipeline.place(gone)
+        engine.emit(1)
+        assert (bench.events("one"), bench.events("two")) == ([1], [])
+
+
+async def test_a_service_that_is_swapped_leaves_the_view_of_events_alone(bench: Bench) -> None:
+    async with Engine() as engine:
+        await engine.load(bench.plugin("sink", sink="sync"))
+        path = bench.plugins.write("service", SERVICE.format(version="1"))
+        await engine.load(path)
+        view = engine._machinery.pipeline.dispatch.view
+        bench.plugins.write("service", SERVICE.format(version="2"))
+        assert isinstance(await engine.reload("service"), Swapped)
+        assert engine._machinery.pipeline.dispatch.view is view
+        assert await engine.call("?", plugin="service") == ["2"]
+
+
+SERVICE = """class Service:
+    version = {version!r}
+    def handle(self, request): return {version!r}
+    def get_reload_state(self): return 1
+    def set_reload_state(self, state): pass
+"""
 
 
 async def test_two_transforms_that_reload_at_once_share_the_entry_gate(bench: Bench) -> None:
@@ -427,3 +473,42 @@ async def test_a_hook_that_calls_its_own_service_is_not_held_at_the_gate(bench: 
         await engine.load(bench.plugins.path("counter"))
         bench.plugin(version="2.0", extra=extra)
         assert isinstance(await engine.reload("counter"), Swapped)
+
+
+REDACTS = "\n    def redact(self, event): return f'{VERSION} {event}'\n"
+
+
+@pytest.mark.parametrize("end", ["reload", "unload"])
+async def test_nothing_passes_where_a_redactor_could_not_be_brought_back(
+    bench: Bench, end: str
+) -> None:
+    """Neither what waited while it was tried nor what comes later: all is counted as its drop."""
+
+    def redactor(version: str) -> None:
+        bench.plugin("red", version, roles=["redactor"], policy="stop-first", extra=REDACTS)
+
+    gate = Gate()
+    async with Engine() as engine:
+        redactor("1.0")
+        await engine.load(bench.plugins.path("red"))
+        await engine.load(bench.plugin("sink", sink="sync"))
+        engine.emit("a")
+        redactor("2.0")
+        bench.faults.at("red", "health_check", blocks=gate, version="2.0")
+        bench.faults.at("red", "on_reload", raises=OSError("no"), version="2.0")
+        bench.faults.at("red", "start", raises=OSError("no"), version="1.0")
+        reload = asyncio.create_task(engine.reload("red"))
+        await gate.reached()
+        assert engine.emit("waits")
+        gate.open()
+        assert isinstance(await reload, Failed)
+        assert engine.emit("later")
+        assert bench.events("sink") == ["1.0 a"]
+        assert engine.counts.dropped == {"red": 2}
+        if end == "reload":
+            assert (await engine.reload("red")).success
+        else:
+            assert (await engine.unload("red")).success
+        assert engine.emit("b")
+        assert bench.events("sink") == ["1.0 a", "2.0 b" if end == "reload" else "b"]
+        assert balanced(engine, 2)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hot_reload.errors import EngineMisuse
+from hot_reload.manifest import Dependency
 from hot_reload.outcome import Operation, RefusalReason, Refused
+from hot_reload.policy.graph import DependencyGraph
 from hot_reload.runtime.roster import Roster
 from hot_reload.runtime.slot import Slot
 
@@ -61,6 +65,43 @@ def test_an_outcome_is_remembered_for_its_own_slot_only() -> None:
     roster.remember(live, bad)
     roster.enlist(live)
     assert roster.status("counter").error is None
+
+
+@given(
+    needs=st.lists(st.sets(st.integers(0, 9), max_size=2), min_size=1, max_size=10),
+    data=st.data(),
+)
+def test_f40_groups_are_those_whose_followers_meet(
+    needs: list[set[int]], data: st.DataObject
+) -> None:
+    edges = {
+        f"p{index}": tuple(Dependency(f"p{each}") for each in sorted(needed) if each < index)
+        for index, needed in enumerate(needs)
+    }
+    roster = Roster()
+    roster.graph = DependencyGraph(edges)
+    names = data.draw(st.lists(st.sampled_from(sorted(edges)), min_size=1, unique=True))
+    reaches = {name: {name, *roster.followers([name])} for name in names}
+    expected: list[list[str]] = []
+    for name in names:
+        met = [each for each in expected if any(reaches[name] & reaches[one] for one in each)]
+        expected = [each for each in expected if each not in met]
+        expected.append([name, *(one for each in met for one in each)])
+    found = roster.groups(names)
+    assert sorted(map(sorted, found)) == sorted(map(sorted, expected))
+    assert all(group == sorted(group, key=names.index) for group in found)
+    assert found == sorted(found, key=lambda group: names.index(group[0]))
+
+
+def test_f40_one_that_meets_two_groups_makes_one_of_them() -> None:
+    roster = Roster()
+    needs = {"a": "", "b": "", "c": "", "apart": "", "x": "ac", "y": "bc"}
+    roster.graph = DependencyGraph(
+        {name: tuple(map(Dependency, needed)) for name, needed in needs.items()}
+    )
+    assert roster.groups(["a", "b"]) == [["a"], ["b"]]
+    assert roster.groups(["a", "apart", "b", "c"]) == [["a", "b", "c"], ["apart"]]
+    assert roster.groups(["b", "y", "a", "c"]) == [["b", "y", "a", "c"]]
 
 
 def test_a_lazy_slot_is_known_before_it_is_loaded() -> None:

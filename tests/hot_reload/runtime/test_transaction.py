@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,9 +23,10 @@ from hot_reload.outcome import (
     Unchanged,
     Unloaded,
 )
+from hot_reload.runtime.pipeline import Pipeline
 from hot_reload.runtime.steps import is_healthy
 from hot_reload.source.snapshot import DiskFiles
-from hot_reload_fixtures import EXCEPTIONS, Census, OverlayFiles
+from hot_reload_fixtures import EXCEPTIONS, Census, OverlayFiles, collect_garbage
 
 if TYPE_CHECKING:
     from tests.hot_reload.runtime.conftest import Bench
@@ -97,6 +100,41 @@ BROKEN_SOURCES = {
         b"def create(config): return None\n",
         Stage.CONSTRUCT,
         "returned None",
+    ),
+    "register is a generator": (
+        b"class A:\n    version = '1'\ndef register(app, context): yield A()\n",
+        Stage.CONSTRUCT,
+        "gave a generator, not a plugin",
+    ),
+    "register gives a class": (
+        b"class A:\n    version = '1'\ndef register(app, context): return A\n",
+        Stage.CONSTRUCT,
+        "returned the class A, not a plugin",
+    ),
+    "register gives its context": (
+        b"PLUGIN_META = {'version': '1'}\ndef register(app, context): return context\n",
+        Stage.CONSTRUCT,
+        "gave a PluginContext, not a plugin",
+    ),
+    "create gives a tuple": (
+        b"PLUGIN_META = {'version': '1'}\ndef create(config): return (1, 2)\n",
+        Stage.CONSTRUCT,
+        "gave a tuple, not a plugin",
+    ),
+    "write without the event": (
+        b"class A:\n    version = '1'\n    def write(self): pass\n",
+        Stage.METADATA,
+        "A.write does not fit: too many positional arguments",
+    ),
+    "generator write": (
+        b"class A:\n    version = '1'\n    def write(self, event): yield event\n",
+        Stage.METADATA,
+        "A.write is a generator: it would never run",
+    ),
+    "asynchronous generator filter": (
+        b"class A:\n    version = '1'\n    async def filter(self, event): yield True\n",
+        Stage.METADATA,
+        "A.filter is a generator: it would never run",
     ),
     "missing plugin dependency": (
         b"class A:\n    version = '1'\n    dependencies = ['geo']\n",
@@ -364,6 +402,11 @@ class Greedy:
 """
 
 
+class Told(enum.Enum):
+    UP = "up"
+    DOWN = "down"
+
+
 @pytest.mark.parametrize(
     ("answer", "healthy"),
     [
@@ -376,6 +419,20 @@ class Greedy:
         ({"status": "down"}, False),
         ({}, True),
         (0, False),
+        ({"healthy": "no"}, False),
+        ({"healthy": None, "status": "ok"}, False),
+        ({"status": Told.DOWN}, False),
+        ({"status": True}, True),
+        ("down", False),
+        ("Healthy", True),
+        (Told.DOWN, False),
+        (Told.UP, True),
+        ((False, "no disk"), False),
+        ((True, ""), True),
+        (SimpleNamespace(healthy=False), False),
+        (SimpleNamespace(status="up"), True),
+        (SimpleNamespace(status=Told.DOWN), False),
+        (object(), True),
     ],
 )
 def test_H7_what_a_health_answer_means(answer: object, healthy: bool) -> None:
@@ -564,6 +621,32 @@ async def test_f11_stop_first_that_cannot_be_undone_is_a_declared_failure(bench:
         await engine.settle()
         assert bench.events("counter") == ["seen"]
         assert gate.is_open
+
+
+async def test_an_interruption_of_the_engine_does_not_fail_what_is_brought_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names no line of the plugin's: the old one is brought back all the same."""
+    await stop_first(bench)
+    async with Engine() as engine:
+        await engine.load(bench.plugins.path("counter"))
+        await stop_first(bench, version="2.0")
+        bench.faults.at("counter", "start", raises=ValueError("new"), version="2.0")
+        interrupts = iter([MemoryError])
+
+        def interrupted(answer: object) -> bool:
+            for each in interrupts:
+                raise each
+            return True
+
+        monkeypatch.setattr("hot_reload.runtime.steps.is_healthy", interrupted)
+        outcome = await engine.reload("counter")
+        assert isinstance(outcome, RolledBack)
+        assert "new" in outcome.failure.cause
+        assert await serving(engine) == ["1.0"]
+        assert list(interrupts) == []
+        assert bench.hooks("counter", 3)[-2:] == ("stop", "teardown")
+        assert engine.lingering() == ()
 
 
 async def test_a_failed_plugin_without_state_hooks_heals_too_and_can_be_unloaded(
@@ -830,3 +913,62 @@ async def test_a_module_body_that_cancels_the_operation_leaves_the_old(bench: Be
         assert isinstance(outcome, RolledBack)
         assert "cancelled the task that it was called in" in outcome.failure.cause
         assert await serving(engine) == ["v1"]
+
+
+def struck_once(monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> list[str]:
+    """Let memory run out at the end of the next call of a method; what was struck is told."""
+    real, struck = getattr(kind, name), list[str]()
+
+    def strike(self: Any, *arguments: Any) -> Any:
+        answer = real(self, *arguments)
+        if not struck:
+            struck.append(name)
+            raise MemoryError
+        return answer
+
+    monkeypatch.setattr(kind, name, strike)
+    return struck
+
+
+async def test_k8_a_commit_that_is_interrupted_is_a_commit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.plugin(sink="sync")
+    async with Engine() as engine:
+        await engine.load(bench.plugins.path("counter"))
+        bench.plugin(version="2.0", sink="sync")
+        struck = struck_once(monkeypatch, Pipeline, "place")
+        with pytest.raises(MemoryError):
+            await engine.reload("counter")
+        assert struck == ["place"]
+        assert await serving(engine) == ["2.0"]
+        assert engine.emit("x")
+        assert bench.written == [("counter", "2.0", "x")]
+        assert bench.hooks("counter", 1)[-3:] == ("flush", "stop", "teardown")
+        assert bench.recorder.count("counter@g1.stop") == 1
+        assert bench.recorder.count("counter@g2.start") == 1
+        await asyncio.sleep(0)  # the step that was woken by what was raised refers to it
+        collect_garbage()
+        assert engine.lingering() == ()
+
+
+async def test_k8_a_way_back_that_is_interrupted_is_gone_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old one was made again before that; it is not made a second time."""
+    await stop_first(bench)
+    async with Engine() as engine:
+        await engine.load(bench.plugins.path("counter"))
+        await stop_first(bench, version="2.0")
+        bench.faults.at("counter", "start", raises=ValueError("no"), version="2.0")
+        struck = struck_once(monkeypatch, Pipeline, "place")
+        with pytest.raises(MemoryError):
+            await engine.reload("counter")
+        assert struck == ["place"]
+        assert await serving(engine) == ["1.0"]
+        assert [generation for _, generation in bench.live] == [1, 2, 3]
+        assert bench.recorder.count("counter@g1.stop") == 1
+        assert bench.recorder.count("counter@g3.start") == 1
+        await asyncio.sleep(0)  # the step that was woken by what was raised refers to it
+        collect_garbage()
+        assert engine.lingering() == ()

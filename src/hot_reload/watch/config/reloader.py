@@ -22,6 +22,7 @@ from hot_reload.config.problem import ConfigError
 from hot_reload.errors import EngineMisuse
 from hot_reload.policy.debounce import Debouncer
 from hot_reload.ports import ChangeSource, Clock, Files, LoopClock
+from hot_reload.runtime.arguments import given_callback
 from hot_reload.runtime.calls import inside_any
 from hot_reload.source.snapshot import DiskFiles
 from hot_reload.watch.config.attempt import Attempts, Look
@@ -43,7 +44,8 @@ _log = logging.getLogger("hot_reload.config")
 class ConfigReloader:
     """Applies settings files to one engine, and again whenever they change.
 
-    ``on_result`` is called with what became of each attempt; what it raises is logged.
+    ``on_result``, no ``async def``, is called with what became of each attempt; what it
+    raises is logged.
     ``apply`` does it once, now. ``start`` applies what is there and watches; ``stop`` ends
     that. Of several files a later one wins, key by key; they are taken up together.
     Everything belongs to the thread of the event loop.
@@ -88,6 +90,8 @@ class ConfigReloader:
             dict(os.environ if environment is None else environment),
             arguments,
         )
+        if on_result is not None:
+            given_callback(on_result, "on_result")
         self._on_result = on_result
         self._listener = Listener(
             hints, self._clock, directories=self._directories, on_hint=self._look_now

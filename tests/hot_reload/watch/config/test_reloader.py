@@ -535,3 +535,10 @@ async def test_f51_with_the_engine_itself_one_refusal_keeps_all(
         desk.write(text.format(1, "second-one"))
         assert (await desk.reloader.apply()).success
         assert await engine.call(None) == [1, 1]
+
+
+async def test_k7_an_asynchronous_on_result_is_refused_and_not_forgotten(desk: Any) -> None:
+    async def on_result(_: object) -> None: ...
+
+    with pytest.raises(EngineMisuse, match="on_result is async"):
+        desk.make(on_result=on_result)
