@@ -16,7 +16,7 @@ from hot_reload.errors import ManifestError
 from hot_reload.outcome import Stage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is the only one of its kind
 class Hook:
     """One row: the name, the other names it goes by, the stage that calls it, its arguments."""
 
@@ -61,6 +61,9 @@ TABLE: tuple[Hook, ...] = (
 )
 
 
+_ROWS = tuple((hook, hook.names) for hook in TABLE)
+
+
 @dataclass(frozen=True, slots=True)
 class BoundHooks:
     """The hooks that one plugin object has, by canonical name."""
@@ -83,14 +86,14 @@ def bind(plugin: object) -> BoundHooks:
             than the table gives it.
     """
     found: dict[str, Callable[..., Any]] = {}
-    for hook in TABLE:
-        present = [name for name in hook.names if getattr(plugin, name, None) is not None]
+    for hook, names in _ROWS:
+        present = [name for name in names if getattr(plugin, name, None) is not None]
         if not present:
             continue
         method = getattr(plugin, present[0])
         # Bound methods are made anew by each getattr: compared by value, and not
         # hashed, since an attribute that is no method may be unhashable.
-        if any(getattr(plugin, name) != method for name in present[1:]):
+        if len(present) > 1 and any(getattr(plugin, name) != method for name in present[1:]):
             raise ManifestError(
                 f"{type(plugin).__name__} has {' and '.join(present)}, which are names of one hook",
                 hint="keep one of them",
@@ -107,20 +110,29 @@ def _check(plugin: object, name: str, method: object, hook: Hook) -> None:
             f"hook {where} is a {type(method).__name__}, not callable",
             hint=f"make it a method, or rename it: {name!r} is the name of a hook",
         )
-    if _plainly_fits(method, hook.arguments):
+    check_call(
+        f"hook {where}",
+        method,
+        hook.arguments,
+        hint=f"it is called with {hook.arguments} argument(s) besides self",
+    )
+
+
+def check_call(what: str, method: Any, arguments: int, *, hint: str) -> None:
+    """
+    Raises:
+        ManifestError: ``method`` is a generator, or cannot be called with so many arguments.
+    """
+    if _plainly_fits(method, arguments):
         return
     if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
         raise ManifestError(
-            f"hook {where} is a generator: it would never run",
-            hint="a hook returns; remove the yield",
+            f"{what} is a generator: it would never run", hint="let it return; remove the yield"
         )
     try:
-        inspect.signature(method).bind(*[None] * hook.arguments)
+        inspect.signature(method).bind(*[None] * arguments)
     except TypeError as error:
-        raise ManifestError(
-            f"hook {where} does not fit: {error}",
-            hint=f"it is called with {hook.arguments} argument(s) besides self",
-        ) from None
+        raise ManifestError(f"{what} does not fit: {error}", hint=hint) from None
     except ValueError:
         return  # a built-in without a signature: the call itself will tell
 

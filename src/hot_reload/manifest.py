@@ -108,6 +108,12 @@ def read_manifest(module: ModuleType, plugin: object, *, default_name: str) -> M
         ManifestError: a field is missing, malformed or unknown; it is named.
     """
     declared = _declared(module, plugin)
+    if "name" not in declared and not NAME_PATTERN.fullmatch(default_name):
+        raise ManifestError(
+            f"it declares no name, and that of its file, {default_name!r}, cannot be one",
+            hint='declare one, such as name = "my-plugin", or rename the file: 1 to 64 of a-z, '
+            "0-9, _ and -, beginning with a letter or a digit",
+        )
     name = _name(declared.get("name", default_name))
     return Manifest(
         name=name,
@@ -175,6 +181,19 @@ def _name(value: object, field_name: str = "name") -> str:
     return text
 
 
+_PLAIN_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,9}")
+
+
+def _is_version(text: str) -> bool:
+    if _PLAIN_VERSION.fullmatch(text):
+        return True
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
+
+
 def _version(name: str, value: object) -> str:
     if value is None:
         raise ManifestError(
@@ -182,12 +201,8 @@ def _version(name: str, value: object) -> str:
             hint='give its class version = "1.0", or the module PLUGIN_META = {"version": "1.0"}',
         )
     text = _text("version", value)
-    try:
-        Version(text)
-    except InvalidVersion:
-        raise ManifestError(
-            f"version {text!r} is not a version by PEP 440", hint='write "1.0.0"'
-        ) from None
+    if not _is_version(text):
+        raise ManifestError(f"version {text!r} is not a version by PEP 440", hint='write "1.0.0"')
     return text
 
 
@@ -198,6 +213,8 @@ def _text(name: str, value: object) -> str:
 
 
 def _items(name: str, value: object) -> Sequence[object]:
+    if type(value) is tuple or type(value) is list:
+        return value
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise ManifestError(
             f"{name} is a {type(value).__name__}, not a list", hint=f"write {name} = [...]"

@@ -195,7 +195,11 @@ class Unloaded(Result):
         return None
 
     def describe(self) -> str:
-        return f"unloaded {self.plugin!r}, which ran {self.old}"
+        return (
+            f"unloaded {self.plugin!r}, which ran {self.old}"
+            if self.old
+            else (f"unloaded {self.plugin!r}, of which nothing ran")
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +225,8 @@ class Switched(Result):
     enabled: bool
 
     def describe(self) -> str:
-        return f"{'enabled' if self.enabled else 'disabled'} {self.plugin!r}, {self.running}"
+        now = self.running or "of which nothing runs"
+        return f"{'enabled' if self.enabled else 'disabled'} {self.plugin!r}, {now}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +234,7 @@ class Unchanged(Result):
     success: ClassVar[bool] = True
 
     def describe(self) -> str:
-        return f"{self.plugin!r} is unchanged: {self.running}"
+        return f"{self.plugin!r} is unchanged: {self.running or 'nothing of it runs'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

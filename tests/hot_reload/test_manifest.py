@@ -150,6 +150,16 @@ def test_f02_a_bad_field_is_named(meta: dict[str, object], words: str) -> None:
     assert words in str(refused(**meta))
 
 
+@pytest.mark.parametrize("text", ["1", "1.0", "2026.11.21", "1!2.0rc1+local.3", " 1.0 "])
+def test_what_is_a_version_by_pep_440(text: str) -> None:
+    assert read(version=text).version == text
+
+
+@pytest.mark.parametrize("text", ["1.", ".1", "1..0", "one", "1.0-", "¹", ""])
+def test_what_is_no_version(text: str) -> None:
+    assert "PEP 440" in str(refused(version=text))
+
+
 def test_metadata_that_is_no_mapping() -> None:
     with pytest.raises(ManifestError, match="PLUGIN_META is a list, not a mapping"):
         read_manifest(module_with(PLUGIN_META=[]), Bare(), default_name="c")
@@ -221,3 +231,12 @@ def test_any_garbage_is_read_or_refused_in_words(meta: dict[str, Any]) -> None:
         return  # anything else that is raised fails the test
     assert all(isinstance(each, Dependency) for each in manifest.dependencies)
     assert set(manifest.roles) <= set(Role)
+
+
+@pytest.mark.parametrize("stem", ["my plugin", "плагин", "-d", "a.b", "a" * 65])
+def test_f16_a_file_whose_name_cannot_be_the_plugins_says_so(stem: str) -> None:
+    with pytest.raises(ManifestError, match="declares no name, and that of its file") as caught:
+        read_manifest(module_with(PLUGIN_META={"version": "1.0"}), Bare(), default_name=stem)
+    assert "rename the file" in str(caught.value.hint)
+    named = module_with(PLUGIN_META={"version": "1.0", "name": "mine"})
+    assert read_manifest(named, Bare(), default_name=stem).name == "mine"

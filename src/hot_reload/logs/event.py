@@ -29,13 +29,14 @@ def log_event(
 
     Keys: ``time`` (seconds since 1970), ``level`` (upper case), ``logger``, ``message``,
     and where there is any: ``exception`` (the traceback as text), ``extra`` (a dict).
-    Raises nothing, whatever the extras are.
+    Raises nothing, whatever the message and the extras are.
     """
     event: dict[str, Any] = {
         "time": at_seconds,
         "level": level.upper(),
         "logger": logger,
-        "message": _cut(message),
+        # Callers log what they have, and no call of a logger may raise.
+        "message": _cut(message) if type(message) is str else text_of(message),
     }
     if exception:
         event["exception"] = _cut(exception)
@@ -48,6 +49,13 @@ def plain_value(value: Any, depth: int = 0) -> Any:
     """``value`` as JSON can carry it: moments in ISO 8601, and objects as their text."""
     if value is None or type(value) in (bool, int, float):
         return value
+    try:
+        return _plain(value, depth)
+    except Exception:  # a proxy that stands for nothing now raises as soon as it is looked at
+        return text_of(value)
+
+
+def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return _cut(str.__str__(value))
     if isinstance(value, enum.Enum):

@@ -139,6 +139,8 @@ class DependencyGraph:
         Raises:
             EngineMisuse: a name is not in the graph.
         """
+        if len(names) == 1 and self._needed_by.get(names[0]) == ():
+            return names  # as mostly, and asked several times in each reload
         reached = set(self._known(names))
         waiting = list(reached)
         while waiting:

@@ -59,7 +59,7 @@ def may_reload(
             f"the new version of {name!r} is no redactor, and the running one is: what it redacts "
             "would pass as it is; unload it first if that is meant, or give it back redact(event)",
         )
-    if Role.SINK in new_roles:
+    if Role.SINK in new_roles or not entry.is_sink:
         return None
     return _last_sink(
         registry, (name,), f"the new version of {name!r} is no sink, and the running one is the"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -71,6 +71,12 @@ class Layered(Mapping[K, V], Generic[K, V]):
         if key in self._gone:
             raise KeyError(key)
         return self._base[key]
+
+    def get(self, key: K, default: Any = None) -> Any:
+        over = self._over
+        if key in over:
+            return over[key]
+        return default if key in self._gone else self._base.get(key, default)
 
     def __contains__(self, key: object) -> bool:
         return key in self._over or (key in self._base and key not in self._gone)

@@ -14,21 +14,25 @@ delivers in order, and lets direct traffic pass again only when it is empty.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import itertools
 import threading
-import weakref
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from hot_reload.outcome import Role
+from hot_reload.runtime import route
+from hot_reload.runtime.route import Shape, maker
 
 Deliver = Callable[[Any], Any]
 
 # Looked up on its class for each step of each event, a member of an enum takes as long as the
 # step does (until Python 3.12).
 _FILTER, _REDACTOR = Role.FILTER, Role.REDACTOR
+_UNRUN = frozenset({CoroutineType, GeneratorType, AsyncGeneratorType})
+"""What comes back of a function of which nothing has run."""
 
 IN_MAILBOX: ContextVar[bool] = ContextVar("hot_reload_in_mailbox", default=False)
 """Whether the present task delivers to an asynchronous sink, or was started by one that does."""
@@ -42,9 +46,12 @@ class Counts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._local = threading.local()
-        self._cells: list[tuple[weakref.ref[threading.Thread], list[int]]] = []
-        self._accepted_by_dead_threads = 0
+        # Adding to a shared number is no single step, and a lock would be taken for every event;
+        # to draw the next number is one, and a look at it draws one as well.
+        self._tickets = itertools.count()
+        self._looks = 0
+        self.accept: Callable[[], object] = self._tickets.__next__
+        """Count one event more."""
         self.filtered: Counter[str] = Counter()
         """Events that a filter held back, by filter."""
         self.dropped: Counter[str] = Counter()
@@ -52,19 +59,12 @@ class Counts:
         self.errors: Counter[str] = Counter()
         """Exceptions that plugins raised on events, by plugin."""
 
-    def accept(self) -> None:
-        # A cell for each thread: adding to a shared number is no single step, and a lock
-        # would be taken for every event.
-        try:
-            cell = self._local.cell
-        except AttributeError:
-            cell = self._local.cell = self._new_cell()
-        cell[0] += 1
-
     @property
     def accepted(self) -> int:
         with self._lock:
-            return self._accepted_by_dead_threads + sum(cell[0] for _, cell in self._cells)
+            found = next(self._tickets) - self._looks
+            self._looks += 1
+            return found
 
     def drop(self, name: str) -> None:
         with self._lock:
@@ -83,24 +83,11 @@ class Counts:
         with self._lock:
             return sum(self.dropped.values())
 
-    def _new_cell(self) -> list[int]:
-        cell = [0]
-        with self._lock:
-            kept = []
-            for thread, each in self._cells:
-                alive = thread()
-                if alive is not None and alive.is_alive():
-                    kept.append((thread, each))
-                else:
-                    self._accepted_by_dead_threads += each[0]
-            self._cells = [*kept, (weakref.ref(threading.current_thread()), cell)]
-        return cell
-
 
 class View:
     """One immutable state of the pipeline, and the marks of those who are inside it."""
 
-    __slots__ = ("entry", "marks", "on_idle", "sinks", "steps")
+    __slots__ = ("changes", "entry", "filters", "marks", "on_idle", "sinks")
 
     def __init__(
         self,
@@ -108,7 +95,10 @@ class View:
         sinks: Sequence[tuple[str, Deliver]] = (),
         entry: Gate | None = None,
     ) -> None:
-        self.steps = tuple(steps)
+        """``steps``: the filters come before all others, whatever their order here."""
+        # Two short loops without a question of the role in them: each step of each event counts.
+        self.filters = tuple([(name, step) for role, name, step in steps if role is _FILTER])
+        self.changes = tuple([each for each in steps if each[0] is not _FILTER])
         self.sinks = tuple(sinks)
         self.entry = entry
         self.marks: list[None] = []
@@ -140,7 +130,8 @@ class Gate:
         self._limit = limit
         self._patience_seconds = patience_seconds
         self._closed = False
-        self._queue: deque[Any] = deque()
+        self._queue: deque[list[Any]] = deque()
+        """What waits, each in a cell of its own, which is emptied as it is delivered."""
         self._loop_thread = threading.get_ident()
         # Reentrant: a sink may emit an event from inside its own write.
         self._room = threading.Condition(threading.RLock())
@@ -157,31 +148,48 @@ class Gate:
                 if len(self._queue) >= self._limit:
                     self._counts.drop(self.name)
                 else:
-                    self._queue.append(event)
+                    self._queue.append([event])
                 return
         self.deliver(event)
 
-    def open(self, deliver: Deliver) -> None:
+    def open(self, deliver: Deliver, *, here: Deliver | None = None) -> None:
         """Deliver what waited, in order, then whatever comes, to ``deliver``.
 
+        ``here``: how it is delivered on the loop's thread, where no swap comes in between.
         Returns when the queue is empty. Producers go on queueing behind the first
-        rounds; under traffic that never ends the last round holds them up.
+        rounds; under traffic that never ends the last round holds them up. Whoever is
+        interrupted calls it again: what was delivered is not delivered twice.
         """
         self.deliver = deliver
         for _ in range(PATIENT_ROUNDS):
             with self._room:
-                batch, self._queue = self._queue, deque()
-                self._closed = bool(batch)
+                waiting = len(self._queue)
+                self._closed = bool(waiting)
                 self._room.notify_all()
-                if not batch:
+                if not waiting:
                     return
-            for event in batch:
-                _contained(deliver, event)
+            for _ in range(waiting):
+                self._deliver_first(here or deliver)
         with self._room:
             while self._queue:
-                _contained(deliver, self._queue.popleft())
+                self._deliver_first(here or deliver)
             self._closed = False
             self._room.notify_all()
+
+    def _deliver_first(self, deliver: Deliver) -> None:
+        cell, dropped = self._queue[0], self._counts.dropped_total
+        try:
+            if cell:
+                deliver(cell.pop())
+        except BaseException as error:
+            if cell:
+                raise  # nothing was done
+            if self._counts.dropped_total == dropped:  # it was interrupted on its way
+                self._counts.drop(self.name)
+            # Whoever opens a gate is in mid-commit; the plugin's own interrupt must not end it.
+            if not isinstance(error, KeyboardInterrupt):
+                raise
+        self._queue.popleft()
 
     def _wait_for_room(self) -> None:
         if threading.get_ident() != self._loop_thread:
@@ -202,7 +210,8 @@ class Mailbox:
         self.name = name
         self._counts = counts
         self._limit = limit
-        self._queue: deque[Any] = deque()
+        self._queue: deque[list[Any]] = deque()
+        """As at a gate: each in a cell, which is emptied as it is delivered."""
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -212,10 +221,11 @@ class Mailbox:
         self._task: asyncio.Task[None] | None = None
 
     def post(self, event: Any) -> None:
-        if len(self._queue) >= self._limit:
+        under_way = not self._idle.is_set()  # its cell stands in the queue, and waits no more
+        if len(self._queue) >= self._limit + under_way:
             self._counts.drop(self.name)
             return
-        self._queue.append(event)
+        self._queue.append([event])
         _call_on(self._loop, self._wake.set)
 
     def aim(self, target: Deliver) -> None:
@@ -265,13 +275,22 @@ class Mailbox:
             self._task.cancel()
             await grace(self._task)
         while self._queue:
-            self._queue.popleft()
-            self._counts.drop(self.name)
+            if self._queue.popleft():
+                self._counts.drop(self.name)
 
     def _start(self) -> None:
         self._task = self._loop.create_task(
             self._run(self._idle), name=f"mailbox of sink {self.name!r}"
         )
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Go on after an interruption, as by a signal: nobody else ends it uncancelled."""
+        if task is self._task and not task.cancelling():
+            self._idle.set()
+            self._idle = asyncio.Event()
+            self._idle.set()
+            self._start()
 
     async def _run(self, idle: asyncio.Event) -> None:
         IN_MAILBOX.set(True)
@@ -279,12 +298,25 @@ class Mailbox:
             self._wake.clear()
             while self._idle is idle and self._queue and not self._paused and self._target:
                 idle.clear()
-                event = self._queue.popleft()
                 try:
-                    await self._target(event)
+                    await self._deliver_first(self._target)
                 finally:
                     idle.set()
             await self._wake.wait()
+
+    async def _deliver_first(self, target: Deliver) -> None:
+        cell = self._queue[0]
+        try:
+            if cell:
+                await target(cell.pop())
+        except BaseException:
+            task = asyncio.current_task()
+            if not cell and not (task and task.cancelling()):  # that is counted by the target
+                self._counts.drop(self.name)
+            raise
+        finally:
+            if not cell and self._queue and self._queue[0] is cell:
+                self._queue.popleft()
 
 
 class Dispatch:
@@ -296,84 +328,109 @@ class Dispatch:
     def __init__(self, counts: Counts) -> None:
         self.counts = counts
         self._loop = asyncio.get_running_loop()
-        self._view = View()
+        self.view = View()
+        """The current one."""
+        self.emit: Callable[[Any], bool] = self._emit
+        """Accept an event; False: there is no sink, and nothing was done. Read it anew for each
+        event: a kept one goes on to work, but keeps what served then alive."""
         self._retiring: list[View] = []
         self._left = asyncio.Event()
 
-    @property
-    def view(self) -> View:
-        return self._view
-
-    def emit(self, event: Any) -> bool:
-        """Accept ``event``; False: there is no sink, and nothing was done."""
+    def _emit(self, event: Any, *, accepted: bool = False) -> bool:
+        """``emit`` for every view. ``accepted``: it waited at the entry, and goes on from there."""
         while True:
-            view = self._view
-            view.marks.append(None)
-            if view is self._view:
+            view = self.view
+            marks = view.marks
+            marks.append(None)
+            if view is self.view:
                 break
             view.leave()
         try:
-            if not view.sinks:
-                return False
-            self.counts.accept()
-            if view.entry is None:
-                self.run(view, event)
-            else:
-                view.entry.pass_(event)
+            if not accepted:
+                if not view.sinks:
+                    return False
+                self.counts.accept()
+                if view.entry is not None:
+                    view.entry.pass_(event)
+                    return True
+            self.run(view, event)
             return True
         finally:
-            # What ``leave`` does: a call of a method for each event would be felt.
-            view.marks.pop()
-            if view.on_idle is not None and not view.marks:
-                view.on_idle()
+            view.leave()
 
     def run(self, view: View, event: Any) -> None:
-        """Take ``event`` through the stages of ``view``."""
-        for role, name, step in view.steps:
+        """Take ``event`` through the stages of ``view``; in ``route`` they are written out."""
+        for name, step in view.filters:
             try:
-                answer = step(event)
-            except KeyboardInterrupt:
-                self.counts.drop(name)
-                raise
-            except BaseException:
-                self.counts.error(name)
+                passes = step(event)
+                if passes is True or (type(passes) not in _UNRUN and passes):
+                    continue
+                if passes:
+                    raise _unrun(passes)
+            except BaseException as error:  # the truth of its answer may raise as well
+                self.step_failed(name, error)
+                continue
+            self.counts.filter(name)
+            return
+        for role, name, step in view.changes:
+            try:
+                changed = step(event)
+                if changed is not event and (changed is None or type(changed) in _UNRUN):
+                    raise _unrun(changed)
+                event = changed
+            except BaseException as error:
+                self.step_failed(name, error)
                 if role is _REDACTOR:  # nothing may pass unredacted
                     self.counts.drop(name)
                     return
-                continue
-            if role is _FILTER:
-                if not answer:
-                    self.counts.filter(name)
-                    return
-            else:
-                event = answer
         interrupt: KeyboardInterrupt | None = None
-        for _, deliver in view.sinks:
+        for name, deliver in view.sinks:
             try:
-                deliver(event)
-            except KeyboardInterrupt as error:
-                interrupt = error  # the other sinks get the event all the same
+                answer = deliver(event)
+                if answer is not None and type(answer) in _UNRUN:
+                    raise _unrun(answer)
+            except BaseException as error:
+                self.sink_failed(name, deliver, error)
+                if isinstance(error, KeyboardInterrupt):
+                    interrupt = error  # the other sinks get the event all the same
         if interrupt is not None:
             raise interrupt
 
+    def step_failed(self, name: str, error: BaseException) -> None:
+        if isinstance(error, KeyboardInterrupt):  # in a producer's own thread it is the user's
+            self.counts.drop(name)
+            raise error
+        self.counts.error(name)
+
+    def sink_failed(self, name: str, deliver: Deliver, error: BaseException) -> None:
+        # What a gate let through was guarded and counted behind it.
+        if not isinstance(getattr(deliver, "__self__", None), Gate):
+            self.counts.error(name)
+            self.counts.drop(name)
+
     def sink(self, name: str) -> Deliver | None:
         """How an event reaches the sink ``name`` now; None: no such sink serves."""
-        return dict(self._view.sinks).get(name)
+        deliver = dict(self.view.sinks).get(name)
+        return None if deliver is None else self.guarded(name, deliver)
+
+    def run_here(self, event: Any) -> None:
+        """Take ``event`` through the stages as they are now, on the loop's thread."""
+        self.run(self.view, event)  # with no mark, which an interruption would leave behind
 
     def run_current(self, event: Any) -> None:
         """Take ``event`` through the stages as they are now; for an opening entry gate."""
-        self.run(self._view, event)
+        self._emit(event, accepted=True)
 
     def guarded(self, name: str, write: Deliver) -> Deliver:
-        """``write`` of a synchronous sink: what it raises costs its siblings nothing."""
-        counts = self.counts
+        """``write`` of a synchronous sink as ``run`` would call it, for who delivers himself."""
 
         def deliver(event: Any) -> None:
             try:
-                write(event)
+                answer = write(event)
+                if answer is not None and type(answer) in _UNRUN:
+                    raise _unrun(answer)
             except BaseException as error:
-                counts.error(name)
-                counts.drop(name)
+                self.sink_failed(name, write, error)
                 # In a producer's own thread it is the user's.
                 if isinstance(error, KeyboardInterrupt):
                     raise
@@ -403,11 +460,21 @@ class Dispatch:
 
     def install(self, view: View) -> None:
         """Make ``view`` the current one; what is inside the old one ends there."""
-        old, self._view = self._view, view
+        emit, old = self._route(view), self.view
+        # Before the swap: whoever is interrupted in here installs anew, and forgets nobody.
         self._retiring = [*(each for each in self._retiring if each.marks), old]
-        # Stored after the swap: a producer that leaves now sees it, and one that left
-        # before has taken its mark back already.
+        self.view = view
+        self.emit = emit
+        # After it: a producer that leaves now sees this, and one that left before has taken its
+        # mark back already.
         old.on_idle = self._signal
+
+    def _route(self, view: View) -> Callable[[Any], bool]:
+        redacts = tuple([role is _REDACTOR for role, _, _ in view.changes])
+        shape = Shape(len(view.filters), redacts, len(view.sinks))
+        if not view.sinks or view.entry is not None or shape.stages > route.STAGES_LIMIT:
+            return self._emit
+        return maker(shape)(self, view, self._emit, _UNRUN, _unrun)
 
     def forget_left(self) -> bool:
         """Let go of the replaced views that nobody is inside any more; whether that is all."""
@@ -426,10 +493,11 @@ class Dispatch:
         _call_on(self._loop, self._left.set)
 
 
-def _contained(deliver: Deliver, event: Any) -> None:
-    # Whoever opens a gate is in mid-commit; the plugin's own interrupt must not end it.
-    with contextlib.suppress(KeyboardInterrupt):
-        deliver(event)
+def _unrun(answer: Any) -> TypeError:
+    """Why an answer is none: the function forgot it, or never ran (it waits or yields)."""
+    if isinstance(answer, (CoroutineType, GeneratorType)):
+        answer.close()  # else Python says on top of it that nobody awaited it
+    return TypeError(f"a {type(answer).__name__} came back where an answer belongs")
 
 
 def _call_on(loop: asyncio.AbstractEventLoop, callback: Callable[[], Any]) -> None:

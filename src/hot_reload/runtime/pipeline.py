@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
 from hot_reload.outcome import Role
@@ -25,7 +25,7 @@ class Placed(NamedTuple):
 
 
 class Pipeline:
-    """The stages of one engine. All but ``emit`` belongs to the loop's thread.
+    """The stages of one engine. All but ``dispatch.emit`` belongs to the loop's thread.
 
     A sink whose ``write`` is ``async def`` is delivered to through a mailbox that
     belongs to its name and outlives its generations; others by a direct call.
@@ -34,23 +34,21 @@ class Pipeline:
     def __init__(self, settings: Settings) -> None:
         self.counts = Counts()
         self._settings = settings
-        self._dispatch = Dispatch(self.counts)
+        self.dispatch = Dispatch(self.counts)
         self._members: dict[str, Generation] = {}
         self._staged: dict[str, Generation] = {}
         """Those of them that events pass or reach: among ten thousand services only a few."""
+        self._outdated = False
+        """What is published is not what is placed."""
         self._places: dict[str, int] = {}
         """The number of each member, in the order of placing."""
         self._numbers = itertools.count()
         self._gates: dict[str, Gate] = {}
         self._mailboxes: dict[str, Mailbox] = {}
-        self._entry = self._gate("(entry)", self._dispatch.run_current)
+        self._entry = self._gate("(entry)", self.dispatch.run_current)
         self._entry_held_for: set[str] = set()
         self._missing_redactors: set[str] = set()
         """Redactors that failed and could not be brought back: no event passes without them."""
-
-    def emit(self, event: Any) -> bool:
-        """Accept ``event`` from any thread or task; False: there is no sink."""
-        return self._dispatch.emit(event)
 
     def place(self, placed: Iterable[Placed]) -> None:
         """Let these generations take part, all at once, and open what was held.
@@ -59,6 +57,9 @@ class Pipeline:
         that is not enabled gets only what its mailbox holds from before.
         """
         placed = list(placed)
+        names = {name for name, _, _ in placed}
+        # Noted before anything of it is done: whoever is interrupted in here does it again.
+        self._outdated |= self._concerns_events(names)
         for name, generation, enabled in placed:
             if generation is not None or name not in self._entry_held_for:
                 self._missing_redactors.discard(name)
@@ -71,14 +72,10 @@ class Pipeline:
                     self._places[name] = next(self._numbers)
             self._stage(name)
             self._aim(name, generation)
-        self._publish()
+        if self._outdated or self._concerns_events(names):
+            self._publish()
         for name, generation, enabled in placed:
             self._open(name, generation if enabled else None)
-
-    async def hold(self, name: str) -> None:
-        """Let events for ``name`` wait until ``place``, and nothing be inside it any more."""
-        self.close(name)
-        await self.quiet(name)
 
     def close(self, name: str) -> None:
         """Let events for ``name`` wait until ``place``; what is inside it goes on."""
@@ -92,19 +89,20 @@ class Pipeline:
             self._entry.close()
             self._entry_held_for.add(name)
         if Role.SINK in generation.roles and mailbox is None:
-            gate = self._gate(name, self._direct(name, generation))
+            gate = self._gate(name, self._guarded(name, generation))
             gate.close()
             self._gates[name] = gate
-        self._publish()
+        if name in self._staged:
+            self._publish()
 
     def is_quiet(self, name: str) -> bool:
         """Whether ``quiet`` would return at once."""
         mailbox = self._mailboxes.get(name)
-        return self._dispatch.forget_left() and (mailbox is None or mailbox.is_idle)
+        return self.dispatch.forget_left() and (mailbox is None or mailbox.is_idle)
 
     async def quiet(self, name: str) -> None:
-        """Return when nothing is inside a generation that ``place`` or ``hold`` replaced."""
-        await self._dispatch.drained()
+        """Return when nothing is inside a generation that ``place`` or ``close`` replaced."""
+        await self.dispatch.drained()
         if name in self._mailboxes:
             await self._mailboxes[name].idle()
 
@@ -140,7 +138,7 @@ class Pipeline:
         """
         generation = self._members.get(name)
         serves = generation is not None and Role.SINK in generation.roles
-        deliver = self._dispatch.sink(name) if serves else None
+        deliver = self.dispatch.sink(name) if serves else None
         taken = 0
         for event in events:
             if deliver is None:
@@ -155,6 +153,9 @@ class Pipeline:
         mailbox = self._mailboxes.pop(name, None)
         if mailbox is not None:
             await mailbox.end(grace)
+
+    def _concerns_events(self, names: Collection[str]) -> bool:
+        return any(name in self._staged or name in self._missing_redactors for name in names)
 
     def _stage(self, name: str) -> None:
         generation = self._members.get(name)
@@ -171,19 +172,21 @@ class Pipeline:
             self._mailboxes[name] = Mailbox(name, self.counts, self._settings.gate_limit_events)
         if name in self._mailboxes:
             # Once a mailbox, always one: direct calls could overtake what it holds.
-            self._mailboxes[name].aim(self._dispatch.guarded_async(name, write))
+            self._mailboxes[name].aim(self.dispatch.guarded_async(name, write))
 
     def _open(self, name: str, generation: Generation | None) -> None:
         gate = self._gates.get(name)
         if gate is not None:
             serves = generation is not None and Role.SINK in generation.roles
-            gate.open(self._deliver(name, generation) if serves else self._drop(name))
+            gate.open(self._guarded(name, generation) if serves else self._drop(name))
             del self._gates[name]
             self._publish()
         if name in self._entry_held_for:
+            if self._entry_held_for == {name}:
+                self._entry.open(self.dispatch.run_current, here=self.dispatch.run_here)
+                self._outdated = True
             self._entry_held_for.discard(name)
-            if not self._entry_held_for:
-                self._entry.open(self._dispatch.run_current)
+            if self._outdated:
                 self._publish()
 
     def _publish(self) -> None:
@@ -196,18 +199,19 @@ class Pipeline:
         ]
         steps += [(Role.REDACTOR, name, _withhold) for name in sorted(self._missing_redactors)]
         sinks = [
-            (name, self._gates[name].pass_ if name in self._gates else self._deliver(name, each))
-            for name, each in members
-            if Role.SINK in each.roles
+            (name, self._deliver(name, each)) for name, each in members if Role.SINK in each.roles
         ]
         entry = self._entry if self._entry_held_for else None
-        self._dispatch.install(View(steps, sinks, entry))
+        self.dispatch.install(View(steps, sinks, entry))
+        self._outdated = False
 
-    def _deliver(self, name: str, generation: Generation | None) -> Deliver:
+    def _deliver(self, name: str, generation: Generation) -> Deliver:
+        if name in self._gates:
+            return self._gates[name].pass_
         if name in self._mailboxes:
             return self._mailboxes[name].post
-        assert generation is not None
-        return self._direct(name, generation)
+        deliver: Deliver = generation.method(Role.SINK)
+        return deliver
 
     def _gate(self, name: str, deliver: Deliver) -> Gate:
         settings = self._settings
@@ -219,8 +223,11 @@ class Pipeline:
             settings.gate_patience_seconds,
         )
 
-    def _direct(self, name: str, generation: Generation) -> Deliver:
-        return self._dispatch.guarded(name, generation.method(Role.SINK))
+    def _guarded(self, name: str, generation: Generation | None) -> Deliver:
+        if name in self._mailboxes:
+            return self._mailboxes[name].post
+        assert generation is not None
+        return self.dispatch.guarded(name, generation.method(Role.SINK))
 
     def _drop(self, name: str) -> Deliver:
         return lambda _event: self.counts.drop(name)

@@ -109,10 +109,10 @@ class Texts:
             return Unbound.UNKNOWN
         if not isinstance(statement, (ast.Import, ast.ImportFrom)):
             return Bound(module, statement)
-        for alias in statement.names:
-            if (alias.asname or alias.name.partition(".")[0]) == name:
-                return self._imported(module, statement, alias, links)
-        return Unbound.UNKNOWN
+        alias = next(
+            each for each in statement.names if (each.asname or each.name.partition(".")[0]) == name
+        )
+        return self._imported(module, statement, alias, links)
 
     def imported(
         self, module: str, statement: ast.Import | ast.ImportFrom

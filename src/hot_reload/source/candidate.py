@@ -64,12 +64,14 @@ class Kind:
             if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef))
         )
 
-    def _last(self, name: str) -> ast.stmt | None:
-        for each in self.chain:
-            for statement in reversed(each.body):
-                if name in names_bound(statement):
-                    return statement
-        return None
+    def _last(self, name: str) -> ast.stmt:
+        """What gives the class its ``name``, which one of the chain binds."""
+        return next(
+            statement
+            for each in self.chain
+            for statement in reversed(each.body)
+            if name in names_bound(statement)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,18 @@ def find_choice(texts: Texts) -> Choice | Doubt:
         return Doubt.UNKNOWN
     if isinstance(create, Bound) and _may_be_function(create):
         return _made_by(texts, create)
-    return Doubt.NO_PLUGIN
+    return Doubt.UNKNOWN if _calls_for_a_class(texts) else Doubt.NO_PLUGIN
+
+
+def _calls_for_a_class(texts: Texts) -> bool:
+    """Whether a name with a capital is what some call gives: ``Sink = type(...)``."""
+    return any(
+        isinstance(statement, (ast.Assign, ast.AnnAssign))
+        and isinstance(statement.value, ast.Call)
+        and name[:1].isupper()
+        for name, statements in texts[""].bound.items()
+        for statement in statements
+    )
 
 
 def class_names(node: ast.ClassDef) -> set[str]:
@@ -112,14 +125,11 @@ def class_names(node: ast.ClassDef) -> set[str]:
 
 
 def _fitting(texts: Texts) -> list[Kind] | Doubt:
-    main = texts[""]
-    if "*" in main.bound:
-        return Doubt.UNKNOWN
     declared = any(
         texts.look_up("", name) is not Unbound.ABSENT for name in ("PLUGIN_META", "PLUGIN_METADATA")
     )
     kinds: dict[int, Kind] = {}
-    for name in main.bound:
+    for name in texts[""].bound:
         bound = texts.look_up("", name)
         if bound is Unbound.UNKNOWN:
             if _may_name_a_class(texts, name):

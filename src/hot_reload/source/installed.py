@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -126,20 +127,21 @@ def _origin(module: str) -> Path | None:
     # Not importlib.util.find_spec: it imports the packages above the module.
     where: Sequence[str] | None = None
     parts = module.split(".")
-    for length in range(1, len(parts) + 1):
-        name = ".".join(parts[:length])
-        spec = None
-        for finder in sys.meta_path:
-            find = getattr(finder, "find_spec", None)
-            spec = find(name, where, None) if find is not None else None
-            if spec is not None:
-                break
-        if spec is None:
-            return None
-        if length == len(parts):
-            source = spec.origin if spec.has_location else None
-            return Path(source) if source and source.endswith(".py") else None
-        where = spec.submodule_search_locations
+    for length in range(1, len(parts)):
+        package = _spec(".".join(parts[:length]), where)
+        where = package.submodule_search_locations if package is not None else None
         if where is None:
             return None
+    spec = _spec(module, where)
+    source = spec.origin if spec is not None and spec.has_location else None
+    return Path(source) if source and source.endswith(".py") else None
+
+
+def _spec(name: str, where: Sequence[str] | None) -> ModuleSpec | None:
+    """What the import system's finders say of ``name`` in the folders of its package."""
+    for finder in sys.meta_path:
+        find = getattr(finder, "find_spec", None)
+        spec: ModuleSpec | None = find(name, where, None) if find is not None else None
+        if spec is not None:
+            return spec
     return None

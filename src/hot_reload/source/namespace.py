@@ -8,7 +8,11 @@ imports reach its own generation:
 - relative imports follow ``__package__``, which is ``counter@g7``;
 - absolute ones (``import counter.helpers``) go through an ``__import__`` in the
   generation's own builtins, which maps the plugin's own name and those of its neighbours;
-- one finder on ``sys.meta_path`` serves modules by these names from the snapshot.
+- one finder on ``sys.meta_path`` serves modules by these names from the snapshot, and leaves
+  none of them to Python's own: that one would take a file that was written since, or its
+  bytecode, and nobody would take the module out again.
+
+Data files beside the modules are no part of a snapshot: they are read from the disk as it is.
 """
 
 from __future__ import annotations
@@ -19,10 +23,12 @@ import importlib.machinery
 import importlib.util
 import itertools
 import logging
+import os
 import sys
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol
 
 from hot_reload.source.code import CodeCache
@@ -74,6 +80,7 @@ class Namespace:
         self._declared = declared
         self._borrowed: set[str] = set()
         self._modules: dict[str, ModuleType] = {}
+        self._extensions: set[str] = set()
         self._released = False
         self._builtins = {**vars(builtins), "__import__": self._import}
         _live[self.top] = self
@@ -148,22 +155,21 @@ class Namespace:
 
     def release(self) -> None:
         """Take the modules out of ``sys.modules``; late imports are still served. Idempotent."""
-        if self._released:
-            return
-        self._released = True
-        for name in self._modules:
-            sys.modules.pop(name, None)
-        _live.pop(self.top, None)
+        self._released = True  # first: what ends with its modules may import them still
+        if _live.get(self.top) is self:  # later on the name may be another one's
+            for name in [*self._modules, *self._extensions]:
+                sys.modules.pop(name, None)
+            _forget_loggers(self.top)
+            del _live[self.top]  # last: until then whoever is interrupted does it again
         if not _live:
             _Finder.uninstall()
-        _forget_loggers(self.top)
 
     def spec(self, full_name: str) -> importlib.machinery.ModuleSpec | None:
         """How to load one of this namespace's modules; None: it has no such module."""
         name = full_name[len(self.top) + 1 :]
         file = self.snapshot.files.get(name)
         if file is None:
-            return None
+            return self._spec_of_no_source(full_name, name)
         package = name in self.snapshot.packages
         spec = importlib.machinery.ModuleSpec(
             full_name, _Loader(self, name), origin=str(file.path), is_package=package
@@ -173,6 +179,29 @@ class Namespace:
         if package:
             spec.submodule_search_locations = [str(file.path.parent)]
         return spec
+
+    def _spec_of_no_source(
+        self, full_name: str, name: str
+    ) -> importlib.machinery.ModuleSpec | None:
+        """How to load a folder without ``__init__.py``, or a compiled extension."""
+        if not self.snapshot.is_package:
+            return None
+        place = os.path.join(self.snapshot.main.path.parent, *name.split("."))
+        if os.path.isdir(place) or any(each.startswith(f"{name}.") for each in self.snapshot.files):
+            spec = importlib.machinery.ModuleSpec(
+                full_name, _FolderLoader(self, place), is_package=True
+            )
+            spec.submodule_search_locations = [place]
+            return spec
+        for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+            if os.path.isfile(place + suffix):
+                self._extensions.add(full_name)
+                return importlib.util.spec_from_file_location(full_name, place + suffix)
+        return None
+
+    def enter(self, module: ModuleType) -> None:
+        """Keep ``module``, of which nothing is run, until the release."""
+        self._modules[module.__name__] = module
 
     def run(self, module: ModuleType, name: str) -> None:
         """Execute the file ``name`` in ``module``."""
@@ -250,7 +279,8 @@ class Namespace:
             raise ModuleNotFoundError(f"No module named {full_name!r}", name=full_name)
         container = self._late_module(parent)
         module = importlib.util.module_from_spec(spec)
-        self.run(module, full_name[len(self.top) + 1 :])
+        assert spec.loader is not None
+        spec.loader.exec_module(module)
         setattr(container, leaf, module)
         return module
 
@@ -275,6 +305,42 @@ class _Loader(importlib.abc.InspectLoader):
     def is_package(self, fullname: str) -> bool:
         return self._name in self._namespace.snapshot.packages
 
+    def get_data(self, path: str) -> bytes:
+        """For ``pkgutil.get_data``: a source file as it runs, any other as it is now."""
+        for file in self._namespace.snapshot.files.values():
+            if str(file.path) == path:
+                return file.data
+        return Path(path).read_bytes()
+
+    def get_resource_reader(self, fullname: str) -> Any:
+        """For ``importlib.resources``."""
+        return _resources(os.path.dirname(self.get_filename(fullname)))
+
+
+class _FolderLoader(importlib.abc.Loader):
+    """Of a folder without ``__init__.py``: there is nothing to run."""
+
+    def __init__(self, namespace: Namespace, folder: str) -> None:
+        self._namespace = namespace
+        self._folder = folder
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._namespace.enter(module)
+
+    def get_resource_reader(self, fullname: str) -> Any:
+        return _resources(self._folder)
+
+
+def _resources(folder: str) -> Any:
+    # Here: few plugins have data files, and importlib.resources takes a while to import.
+    from importlib.resources.readers import FileReader
+
+    loader: Any = SimpleNamespace(path=os.path.join(folder, "__init__.py"))
+    return FileReader(loader)
+
 
 class _Finder(importlib.abc.MetaPathFinder):
     """The one finder of this process; on ``sys.meta_path`` while a generation lives."""
@@ -290,7 +356,12 @@ class _Finder(importlib.abc.MetaPathFinder):
         if MARK not in fullname:
             return None
         namespace = _live.get(fullname.partition(".")[0])
-        return None if namespace is None else namespace.spec(fullname)
+        if namespace is None:
+            return None
+        spec = namespace.spec(fullname)
+        if spec is None:  # None would have the other finders look on the disk
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        return spec
 
     @classmethod
     def install(cls) -> None:
@@ -310,8 +381,10 @@ def _free_name(top: str, generation: int) -> str:
     """A module name for a generation that no other engine's generation has now."""
     # A dot in a file's name would make importlib look for a parent package.
     name = f"{top.replace('.', '_')}{MARK}{generation}"
+    if name not in _live:
+        return name
     others = (f"{name}x{number}" for number in itertools.count(2))
-    return next(each for each in itertools.chain([name], others) if each not in _live)
+    return next(each for each in others if each not in _live)
 
 
 def _may_shadow(top: str) -> bool:

@@ -125,8 +125,7 @@ class Preflight:
             EngineMisuse: preflights are not available here; the message says why.
         """
         async with self._starting:
-            if self._closed:
-                raise EngineMisuse("the preflight is closed; open a new engine")
+            self._refuse_closed()
             if self._process is not None and self._process.poll() is None:
                 return
             self._let_go()
@@ -145,20 +144,32 @@ class Preflight:
         Raises:
             EngineMisuse: preflights are not available here, or it is closed.
         """
-        for attempt in range(ATTEMPTS):
+        for _ in range(ATTEMPTS):
             await self.start()
+            asked = self._process
             with contextlib.suppress(ConnectionError):
                 return await self._ask([*dependencies, snapshot])
-            if attempt == 0:
-                self._let_go()  # it died meanwhile
-        raise EngineMisuse(
-            "the preflight's helper process died twice in one check: look for what kills it"
+            if self._process is asked:  # and no other check has started the next one by now
+                self._let_go()
+        return PreflightVerdict(
+            verdict=Verdict.CRASHED,
+            text="took the preflight's own process along, twice",
+            file=str(snapshot.main.path),
+            hint="a module must not end other processes; if it ends none, look for what kills "
+            "those of this program, such as a limit on memory",
         )
 
     async def close(self) -> None:
         """End the helper process and what runs below it. Idempotent."""
         self._closed = True
-        self._let_go()
+        if self._process is not None:
+            self._process.kill()  # a start that waits for it to stand is over at once
+        async with self._starting:
+            self._let_go()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise EngineMisuse("the preflight is closed; open a new engine")
 
     async def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -182,6 +193,7 @@ class Preflight:
             raise
         if not ready:
             self._let_go()
+            self._refuse_closed()
             raise EngineMisuse(
                 f"the preflight's helper process did not start: {sys.executable} -c {program!r}"
             )
@@ -191,8 +203,7 @@ class Preflight:
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
-                if self._control is None:
-                    raise ConnectionResetError
+                assert self._control is not None, "it stands: start() has just returned"
                 socket.send_fds(self._control, [b"x"], [theirs.fileno()])
             ours.setblocking(False)
             answer = bytearray()
@@ -277,14 +288,19 @@ def _spawn(program: str, descriptor: int) -> subprocess.Popen[bytes]:
     )
 
 
+_REPORTED = frozenset({"type", "text", "forked", "memory", "missing", "file", "line", "traceback"})
+
+
 def _reported(text: str) -> dict[str, Any] | None:
     """The importer's own report; None: it is none, so something else wrote there."""
     try:
         report = json.loads(text)
     except ValueError:
         return None
-    if not report:
+    if report == {}:
         return {"verdict": Verdict.OK}
+    if not isinstance(report, dict) or not report.keys() >= _REPORTED:
+        return None
     kind = Verdict.RAISED
     told = f"raised {report['type']}: {report['text']}".removesuffix(": ")
     hint = None

@@ -20,6 +20,8 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, TypeAlias
 
 Step: TypeAlias = Callable[[], object]
@@ -35,13 +37,15 @@ class Part:
     """One thing that a process has once.
 
     ``compare`` is asked only if ``same`` says no, and yields a sentence and the way back
-    for each difference.
+    for each difference. ``look`` gives what ``read`` does, but for a comparison at once: it
+    need not be a copy.
     """
 
     name: str
     read: Callable[[], Any]
     compare: Callable[[Any, Any], Comparison]
     same: Callable[[Any, Any], bool]
+    look: Callable[[], Any] | None = None
 
 
 def _value(name: str, read: Callable[[], Any], write: Callable[[Any], object]) -> Part:
@@ -55,7 +59,7 @@ def _attribute(name: str, owner: Any, attribute: str) -> Part:
     def compare(old: Any, new: Any) -> Comparison:
         yield f"replaced {name} by {_kind(new)}", lambda: setattr(owner, attribute, old)
 
-    return Part(name, lambda: getattr(owner, attribute, None), compare, operator.is_)
+    return Part(name, partial(getattr, owner, attribute, None), compare, operator.is_)
 
 
 def _setting(name: str, read: Callable[[], Any], write: Callable[[Any], object]) -> Part:
@@ -111,8 +115,9 @@ def _working_directory() -> str | None:
 
 
 def _go_back(directory: str | None) -> None:
-    if directory is not None:
-        os.chdir(directory)
+    if directory is None:
+        raise FileNotFoundError("the working directory was deleted before the import")
+    os.chdir(directory)
 
 
 def _umask() -> int | None:
@@ -194,7 +199,19 @@ def _compare_modules(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparis
 
 
 def _same_modules(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    return all(map(operator.is_, map(new.get, old), old.values()))
+    """Whether all of ``old`` stand in ``new`` where they stood: a dict puts later ones last.
+
+    By place and not by name, since there may be ten thousand of them. False may be wrong.
+    """
+    try:
+        # Values by identity alone: one that was put in another's place may claim to equal it.
+        return (
+            len(old) <= len(new)
+            and all(map(operator.is_, old.values(), new.values()))
+            and [*old] == [*islice(new, len(old))]
+        )
+    except Exception:  # another thread imports something meanwhile, or a key is no string
+        return False
 
 
 def same_builtins(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
@@ -243,15 +260,18 @@ def _set_showwarning(old: Any) -> None:
 def _decimals() -> tuple[Any, ...]:
     context = decimal.getcontext()
     # Its flags are left out: arithmetic raises them.
-    traps = tuple([kind.__name__ for kind, on in context.traps.items() if on])
+    traps = tuple(map(context.traps.__getitem__, _TRAPS))
     return (context.prec, context.rounding, context.Emin, context.Emax, traps)
 
 
 def _set_decimals(value: tuple[Any, ...]) -> None:
     context = decimal.getcontext()
     context.prec, context.rounding, context.Emin, context.Emax, traps = value
-    for kind in context.traps:
-        context.traps[kind] = kind.__name__ in traps
+    for kind, on in zip(_TRAPS, traps, strict=True):
+        context.traps[kind] = on
+
+
+_TRAPS = tuple(decimal.getcontext().traps)
 
 
 def _gc_switch(on: bool) -> None:
@@ -305,7 +325,13 @@ PARTS: tuple[Part, ...] = (
     _sequence("sys.path", lambda: sys.path),
     _sequence("sys.path_hooks", lambda: sys.path_hooks),
     Part("sys.meta_path", _finders, _compare_finders, _identical),
-    Part("module in sys.modules", lambda: sys.modules.copy(), _compare_modules, _same_modules),
+    Part(
+        "module in sys.modules",
+        lambda: sys.modules.copy(),
+        _compare_modules,
+        _same_modules,
+        look=lambda: sys.modules,
+    ),
     Part("built-in", lambda: vars(builtins).copy(), compare_builtins, same_builtins),
     *(
         _attribute(f"sys.{name}", sys, name)

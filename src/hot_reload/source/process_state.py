@@ -14,7 +14,7 @@ from __future__ import annotations
 import atexit
 import builtins
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,12 +73,21 @@ class ProcessState:
         ``own`` is the name of the generation's top module: of the functions to be called at
         exit only those of its own count, since libraries register theirs once and need them.
         """
+        return before._differences(self._values, self._atexit_callbacks, own)
+
+    def changes_by_now(self, *, own: str = "") -> tuple[Change, ...]:
+        """What is otherwise at this moment, which is looked at without a photograph."""
+        now = [part.read() if part.look is None else part.look() for part in PARTS]
+        return self._differences(now, _atexit_count(), own)
+
+    def _differences(
+        self, now: Iterable[Any], atexit_callbacks: int, own: str
+    ) -> tuple[Change, ...]:
         found: list[Change] = []
-        for part, old, new in zip(PARTS, before._values, self._values, strict=True):
+        for part, old, new in zip(PARTS, self._values, now, strict=True):
             if not part.same(old, new):
                 found += [Change(part.name, text, undo) for text, undo in part.compare(old, new)]
-        added = self._atexit_callbacks - before._atexit_callbacks
-        if own and added > 0:
+        if own and atexit_callbacks > self._atexit_callbacks:
             found += _registered_at_exit(own)
         return tuple(found)
 
@@ -141,11 +150,13 @@ class Watch:
         before, self._before = self._before, None
         assert before is not None, "it was not entered"
         broken = before.mend_builtins()  # first: the rest of this could not do without them
+        self.made = broken + before.changes_by_now(own=self._own)
+        if not self.made:
+            return
         undoes = kind is not None or self._policy is not StatePolicy.REPORT
-        self.made = broken + ProcessState.capture().changes_since(before, own=self._own)
         left = undo(self.made) if undoes else ()
         self.remarks = _told(self.made, left, undone=self.made if undoes else broken)
-        if kind is None and self.made and self._policy is StatePolicy.REFUSE:
+        if kind is None and self._policy is StatePolicy.REFUSE:
             raise ImportRefused(
                 f"the import changed the process: {'; '.join(self.remarks)}",
                 file=self._file,
@@ -205,14 +216,13 @@ class _Spy:
     """Equal to nothing, and remembers what it was compared with."""
 
     def __init__(self) -> None:
-        self.compared_with: list[Callable[..., object]] = []
+        self.compared_with: list[object] = []
 
     def __call__(self) -> None:
         """Never called: it is not registered."""
 
     def __eq__(self, other: object) -> bool:
-        if callable(other):
-            self.compared_with.append(other)
+        self.compared_with.append(other)
         return False
 
     __hash__ = object.__hash__

@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hot_reload.errors import SourceError
 from hot_reload.ports import Files
@@ -72,40 +72,50 @@ class DiskFiles:
             raise _unreadable(path, error) from None
 
     def list_sources(self, directory: Path) -> tuple[Path, ...]:
-        found: list[Path] = []
+        found: list[str] = []
+        start = len(os.path.join(directory, ""))
         try:
             for folder, folders, files in os.walk(directory, onerror=_raise):
-                folders[:] = sorted(
+                folders[:] = [
                     each for each in folders if each != "__pycache__" and not each.startswith(".")
-                )
-                base = Path(folder).relative_to(directory)
-                found += [base / each for each in files if each.endswith(".py")]
+                ]
+                base = os.path.join(folder, "")[start:]
+                found += [base + each for each in files if each.endswith(".py")]
         except OSError as error:
             raise _unreadable(directory, error) from None
-        return tuple(sorted(found))
+        return tuple(map(Path, sorted(found, key=_parts)))
 
 
-def take_snapshot(path: Path, files: Files) -> SourceSnapshot:
+def take_snapshot(
+    path: Path, files: Files, *, known: SourceSnapshot | None = None
+) -> SourceSnapshot:
     """Read the plugin at ``path``, a module file or a package's directory.
 
-    Links are followed as long as they stay inside the directory that holds the plugin.
+    Links are followed as long as they stay inside the directory that holds the plugin. Of
+    ``known``, an earlier snapshot of the same path, the files are kept whose bytes are what
+    was read now: they are hashed already. It is the answer where all of them are.
 
     Raises:
         SourceError: it cannot be read as it should; the message says what and why.
     """
     # os.path's, for Path.is_dir() raises on a name that is too long for the file system.
-    if os.path.isdir(path) and not path.name.endswith(".py"):
-        return _package_snapshot(path, files)
+    if not path.name.endswith(".py") and os.path.isdir(path):
+        return _package_snapshot(path, files, known)
     data = files.read(_Resolver(path.parent).resolved(path), limit_bytes=FILE_LIMIT_BYTES)
-    if not data.strip():
+    if not data or data.isspace():
         raise SourceError(f"file {path} is empty", file=str(path))
-    main = SourceFile(path, data, hashlib.sha256(data).hexdigest())
+    if known is not None and known.main.data == data:
+        return known
+    main = _hashed(path, data)
     return SourceSnapshot(path.stem, {"": main}, frozenset(), main.sha256)
 
 
-def _package_snapshot(directory: Path, files: Files) -> SourceSnapshot:
-    sources = files.list_sources(directory)
-    if Path("__init__.py") not in sources:
+def _package_snapshot(
+    directory: Path, files: Files, known: SourceSnapshot | None
+) -> SourceSnapshot:
+    sources = {each.as_posix(): each for each in files.list_sources(directory)}
+    base = os.path.join(directory, "")
+    if "__init__.py" not in sources:
         raise SourceError(
             f"directory {directory} is no package: it has no __init__.py",
             file=str(directory),
@@ -117,38 +127,49 @@ def _package_snapshot(directory: Path, files: Files) -> SourceSnapshot:
             file=str(directory),
         )
     resolver = _Resolver(directory.parent)
+    earlier = {} if known is None else known.files
     found: dict[str, SourceFile] = {}
     packages: set[str] = set()
     digest = hashlib.sha256()
-    for relative in sources:
-        path = directory / relative
-        data = files.read(resolver.resolved(path), limit_bytes=FILE_LIMIT_BYTES)
-        name = _dotted(relative)
-        if relative.name == "__init__.py":
+    for text, relative in sources.items():
+        name = text.removesuffix(".py").replace("/", ".")
+        if name == "__init__" or name.endswith(".__init__"):
+            name = name[: -len(".__init__")]
             packages.add(name)
-        found[name] = SourceFile(path, data, hashlib.sha256(data).hexdigest())
+        file = earlier.get(name)
+        if file is not None and str(file.path) != base + text:
+            file = None  # a package that was a module, or the other way round
+        path = directory / relative if file is None else file.path
+        data = files.read(resolver.resolved(path), limit_bytes=FILE_LIMIT_BYTES)
+        if file is None or file.data != data:
+            file = _hashed(path, data)
+        found[name] = file
         # fsencode: a name that is no UTF-8 is still a name.
-        digest.update(os.fsencode(relative.as_posix()) + f"\0{found[name].sha256}\n".encode())
-    return SourceSnapshot(directory.name, found, frozenset(packages), digest.hexdigest())
+        digest.update(os.fsencode(text) + f"\0{file.sha256}\n".encode())
+    sha256 = digest.hexdigest()
+    if known is not None and known.sha256 == sha256:
+        return known
+    return SourceSnapshot(directory.name, found, frozenset(packages), sha256)
 
 
-def _dotted(relative: Path) -> str:
-    parts = PurePosixPath(relative.as_posix()).with_suffix("").parts
-    if parts[-1] == "__init__":
-        parts = parts[:-1]
-    return ".".join(parts)
+def _parts(path: str) -> list[str]:
+    return path.split(os.sep)
+
+
+def _hashed(path: Path, data: bytes) -> SourceFile:
+    return SourceFile(path, data, hashlib.sha256(data).hexdigest())
 
 
 class _Resolver:
     """Where paths below ``root`` really lie, which has to be inside it; for one snapshot.
 
-    Each directory is looked up once, and of most files only whether they are links.
+    What is no link, in a folder that is none, lies where it seems to: that is all that has
+    to be known of most files.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._known: dict[Path, Path] = {}
-        self._real_root: Path | None = None
+        self._plain = {str(root)}
 
     def resolved(self, path: Path) -> Path:
         """
@@ -156,10 +177,10 @@ class _Resolver:
             SourceError: nothing is there, or a link leads out of the root.
         """
         try:
-            real = self._resolve(path)
-            if self._real_root is None:
-                self._real_root = self._directory(self._root)
-            inside = real.is_relative_to(self._real_root)
+            if self._is_plain(str(path)):
+                return path
+            real = path.resolve(strict=True)
+            inside = real.is_relative_to(self._root.resolve(strict=True))
         # RuntimeError: a loop of links before Python 3.13; ValueError: a NUL in the name.
         except (OSError, RuntimeError, ValueError) as error:
             raise _unreadable(path, error) from None
@@ -171,15 +192,16 @@ class _Resolver:
             )
         return real
 
-    def _resolve(self, path: Path) -> Path:
-        if path.name in {"", ".."} or stat.S_ISLNK(os.lstat(path).st_mode):
-            return path.resolve(strict=True)
-        return self._directory(path.parent) / path.name
-
-    def _directory(self, path: Path) -> Path:
-        if path not in self._known:
-            self._known[path] = path.resolve(strict=True)
-        return self._known[path]
+    def _is_plain(self, path: str) -> bool:
+        """Whether no link, nor a step upwards, is on the way from the root to ``path``."""
+        folder, _, name = path.rpartition(os.sep)
+        if name in {"", ".", ".."} or stat.S_ISLNK(os.lstat(path).st_mode):
+            return False
+        if folder not in self._plain:
+            if not self._is_plain(folder):
+                return False
+            self._plain.add(folder)
+        return True
 
 
 def _read_once(path: Path, limit_bytes: int) -> bytes:
@@ -204,7 +226,8 @@ def _read_regular(descriptor: int, path: Path, limit_bytes: int) -> bytes:
         )
     chunks: list[bytes] = []
     left = limit_bytes + 1  # one more: a file that grows while it is read is noticed
-    while left and (chunk := os.read(descriptor, min(left, 1 << 20))):
+    size = max(status.st_size + 1, 4096)  # no more room than it needs: a megabyte is felt
+    while left and (chunk := os.read(descriptor, min(left, size))):
         chunks.append(chunk)
         left -= len(chunk)
     if not left:

@@ -17,7 +17,7 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from hot_reload.errors import ImportRefused, ManifestError, PluginFault, SourceSyntaxError
-from hot_reload.manifest import FIELDS, Manifest, read_manifest
+from hot_reload.manifest import FIELDS, NAME_PATTERN, Manifest, read_manifest
 from hot_reload.outcome import Role
 from hot_reload.source.bindings import Bound, Texts, Unbound
 from hot_reload.source.candidate import Choice, Doubt, find_choice
@@ -226,7 +226,10 @@ class _Checking:
         if self._version_is_open(fields, choice):
             attributes.setdefault("version", "0")
         plugin = type("Plugin", (), attributes)()
-        return read_manifest(module, plugin, default_name=self._snapshot.top.lower())
+        # A file's name that can be no plugin's may still be given another by who loads it.
+        name = self._snapshot.top.lower()
+        name = name if NAME_PATTERN.fullmatch(name) else "plugin"
+        return read_manifest(module, plugin, default_name=name)
 
     def _version_is_open(
         self, fields: Mapping[str, Mapping[str, Any]], choice: Choice | Doubt

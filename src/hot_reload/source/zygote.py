@@ -58,10 +58,13 @@ def serve(descriptor: int) -> NoReturn:
         _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not descriptors:
             os._exit(0)
-        if os.fork() == 0:
-            control.close()
-            _in_child(_watch, socket.socket(fileno=descriptors[0]))
+        _fork(_watch, control, descriptors[0], os.getpid())
         os.close(descriptors[0])
+
+
+def _fork(run: Any, *arguments: Any) -> int:
+    """The id of a child that runs ``run`` and ends with it."""
+    return os.fork() or _in_child(run, *arguments)
 
 
 def _in_child(run: Any, *arguments: Any) -> NoReturn:
@@ -83,24 +86,19 @@ def _die_with_parent(parent: int) -> None:
 # -- the watcher -------------------------------------------------------------------------
 
 
-def _watch(answer: socket.socket) -> None:
-    _die_with_parent(os.getppid())
+def _watch(control: socket.socket, descriptor: int, parent: int) -> None:
+    _die_with_parent(parent)
+    control.close()
+    answer = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what leaves its session still comes back here
     header = json.loads(_exactly(answer, LENGTH.unpack(_exactly(answer, LENGTH.size))[0]))
     data = [_exactly(answer, size) for size in header["sizes"]]
     began = time.monotonic()
     pipes = {name: os.pipe() for name in ("report", "dump", "output")}
-    pid, parent = os.fork(), os.getpid()
-    if pid == 0:
-        answer.close()
-        for reader, _ in pipes.values():
-            os.close(reader)
-        writers = {name: writer for name, (_, writer) in pipes.items()}
-        _in_child(_import, header, data, writers, os.getppid())
+    pid = _fork(_import, header, data, pipes, answer, os.getpid())
     for _, writer in pipes.values():
         os.close(writer)
-    assert parent == os.getpid()
     readers = {reader: name for name, (reader, _) in pipes.items()}
     end = _follow(pid, answer, readers, header, began + header["deadline_seconds"])
     _kill_all_below()
@@ -206,9 +204,19 @@ class Forked(BaseException):
     """The import forked the process: from then on there would be two hosts."""
 
 
-def _import(header: Any, data: list[bytes], writers: dict[str, int], parent: int) -> None:
+def _import(
+    header: Any,
+    data: list[bytes],
+    pipes: dict[str, tuple[int, int]],
+    request: socket.socket,
+    parent: int,
+) -> None:
     os.setsid()
     _die_with_parent(parent)
+    request.close()
+    for reader, _ in pipes.values():
+        os.close(reader)
+    writers = {name: writer for name, (_, writer) in pipes.items()}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _redirect(writers.pop("output"))
     faulthandler.enable(writers["dump"])

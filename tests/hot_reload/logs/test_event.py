@@ -61,3 +61,30 @@ def test_f34_an_event_shares_nothing_with_its_extras() -> None:
         "message": "m",
         "extra": {"tags": ["a"]},
     }
+
+
+@pytest.mark.parametrize("message", [None, 5, object, b"\xff", {"a": 1}, ["%s"]])
+def test_a_message_that_is_no_text_becomes_one(message: Any) -> None:
+    event = log_event("info", message, logger="shop", at_seconds=0)
+    assert event["message"] == str(message)
+
+
+class Unbound:
+    """As a web framework's proxy outside of a request."""
+
+    @property
+    def __class__(self) -> type:
+        raise RuntimeError("working outside of request context")
+
+    @__class__.setter
+    def __class__(self, _: type) -> None:
+        raise AssertionError
+
+    def __str__(self) -> str:
+        raise RuntimeError("working outside of request context")
+
+
+def test_a_proxy_that_stands_for_nothing_harms_no_log_call() -> None:
+    event = log_event("info", Unbound(), logger="shop", at_seconds=0, extra={"user": Unbound()})  # type: ignore[arg-type]  # what callers do
+    assert event["message"] == "<Unbound whose text raised RuntimeError>"
+    assert event["extra"] == {"user": "<Unbound whose text raised RuntimeError>"}

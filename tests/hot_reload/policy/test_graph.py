@@ -207,6 +207,31 @@ def test_a_version_outside_a_range_tells_all_four_facts() -> None:
     assert (conflict.range, conflict.found) == (">=1,<2", "2.0")
 
 
+def test_versions_of_a_few_are_held_against_what_they_need_and_what_needs_them() -> None:
+    graph = DependencyGraph(
+        {
+            "base": (),
+            "old": (),
+            "lost": (),
+            "middle": (Dependency("base", ">=1"), Dependency("old", ">=9")),
+            "top": (Dependency("middle", "<2"),),
+            "apart": (Dependency("old", ">=9"), Dependency("lost")),
+        }
+    )
+    versions = {"base": "1", "old": "1", "middle": "1", "top": "1", "apart": "1"}
+    graph.check_versions(versions, of=())
+    graph.check_versions(versions, of={"base"})  # middle's other range was as bad before
+    graph.check_versions(versions, of={"top"})
+    with pytest.raises(VersionConflict, match="'middle' needs 'old'"):
+        graph.check_versions(versions, of={"middle"})
+    with pytest.raises(VersionConflict, match="'top' needs 'middle'"):
+        graph.check_versions({**versions, "middle": "2", "old": "9"}, of={"middle"})
+    with pytest.raises(VersionConflict, match="'middle' needs 'base'"):
+        graph.check_versions({**versions, "base": "0"}, of={"base"})
+    with pytest.raises(MissingDependency, match="'apart' needs 'lost'"):
+        graph.check_versions({**versions, "old": "9"}, of={"apart"})
+
+
 def test_a_version_that_nobody_told_is_missing() -> None:
     with pytest.raises(MissingDependency):
         graph_of({"a": (), "b": ("a",)}).check_versions({"b": "1"})

@@ -39,6 +39,17 @@ def test_it_is_the_dict_that_the_same_changes_make(
             assert [version.get(key) for key in "abcdef"] == [expected.get(k) for k in "abcdef"]
 
 
+def test_what_was_taken_out_is_a_key_that_is_not_there() -> None:
+    mapping = Layered({"a": 1, "b": 2}).changed({"c": 3}, {"a"})
+    for key in ("a", "never"):
+        with pytest.raises(KeyError, match=key):
+            mapping[key]
+        assert mapping.get(key, 7) == 7
+        assert key not in mapping
+    assert (mapping["b"], mapping["c"]) == (2, 3)
+    assert mapping.changed({"a": 4})["a"] == 4
+
+
 def test_it_cannot_be_changed() -> None:
     mapping = Layered({"a": 1})
     with pytest.raises(TypeError):

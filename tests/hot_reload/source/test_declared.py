@@ -16,6 +16,7 @@ from hot_reload.errors import PluginFault
 from hot_reload.manifest import Dependency, read_manifest
 from hot_reload.runtime.context import PluginContext
 from hot_reload.runtime.discovery import find_factory
+from hot_reload.source import declared
 from hot_reload.source.code import CodeCache
 from hot_reload.source.declared import declared_dependencies
 from hot_reload.source.namespace import Namespace
@@ -124,6 +125,17 @@ CERTAIN: dict[str, tuple[str | dict[str, str], tuple[Dependency, ...]]] = {
         "def create(config):\n    return Counter()\n",
         BASE,
     ),
+    "read of another class, and set on another name": (
+        PLAIN_CLASS
+        + "    dependencies = ['base>=1']\n    limit = 1\nsetattr(Counter, 'limit', 2)\n",
+        BASE,
+    ),
+    "Dependency by its words": (
+        "from hot_reload.manifest import Dependency\n"
+        + PLAIN_CLASS
+        + "    dependencies = [Dependency(name='base', versions='>=1')]\n",
+        BASE,
+    ),
     "optional import": (
         "try:\n    import orjson as json\nexcept ImportError:\n    import json\n"
         + PLAIN_CLASS
@@ -198,6 +210,28 @@ OPEN = {
         "import dataclasses\n@dataclasses.dataclass\nclass Counter:\n    dependencies: tuple = ()\n"
         "    version: str = '1'\ndef register(app, context): return Counter(('b',))\n"
     ),
+    "a decorator alone": f"@mark\n{PLAIN_CLASS}",
+    "twice in the class": CLASS + "    dependencies = []\n",
+    "a property that decides": (
+        PLAIN_CLASS + "    @property\n    def dependencies(self):\n"
+        "        if self.version: return ['b']\n        return []\n"
+    ),
+    "a method of that name": PLAIN_CLASS + "    def dependencies(self): return ['b']\n",
+    "an element that is computed": PLAIN_CLASS + "    dependencies = [str('b')]\n",
+    "a Dependency that is computed": (
+        "from hot_reload.manifest import Dependency\n"
+        + PLAIN_CLASS
+        + "    dependencies = [Dependency(str('b'))]\n"
+    ),
+    "a Dependency of too many words": (
+        "from hot_reload.manifest import Dependency\n"
+        + PLAIN_CLASS
+        + "    dependencies = [Dependency('b', '', False, 4, 5, 6)]\n"
+    ),
+    "read through another name": (
+        META + "import sys\nhere = sys\nhere.PLUGIN_META = {}\n" + PLAIN_CLASS
+    ),
+    "read by a method": META + "more = PLUGIN_META.get('dependencies')\n" + PLAIN_CLASS,
     "malformed": PLAIN_CLASS + "    dependencies = ['base >< 1']\n",
     "a bare string": PLAIN_CLASS + "    dependencies = 'base'\n",
     "metadata that is computed": (
@@ -216,6 +250,26 @@ def test_a_plugin_named_like_a_library_imports_the_library() -> None:
     taken = snapshot(source)
     as_json = SourceSnapshot("json", taken.files, taken.packages, taken.sha256)
     assert declared_dependencies(as_json) is None
+
+
+SILENT = {
+    "plain": PLAIN_CLASS,
+    "bases of its own": f"{PLAIN_CLASS}class Other(Counter, object): ...\n",
+    "the base class of plugins": (
+        "from hot_reload import Plugin\nclass Counter(Plugin):\n    version = '1'\n"
+    ),
+    "a mapping without the field": f"PLUGIN_META = {{'version': '1'}}\n{PLAIN_CLASS}",
+    "a harmless decorator": f"@dataclass\n{PLAIN_CLASS}",
+}
+
+
+@pytest.mark.parametrize("case", SILENT)
+def test_a_text_without_the_words_is_not_parsed(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse(_: object) -> None:
+        raise AssertionError("it was parsed")
+
+    monkeypatch.setattr(declared, "Texts", parse)
+    assert declared_dependencies(snapshot(SILENT[case])) == ()
 
 
 def test_nothing_of_it_is_run() -> None:

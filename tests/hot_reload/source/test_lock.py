@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,6 +198,22 @@ def test_f86_the_command(
     assert "was not changed: file missing" in capsys.readouterr().err
     assert main([str(lock.path)]) == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_f86_the_command_is_a_module_that_python_runs(lock: Lock, plugins: PluginDirectory) -> None:
+    """As the hints of the faults name it."""
+    path = plugins.write("counter", "x = 2\n")
+    hint = refusal(lock, plugins, "counter").hint
+    assert hint is not None
+    command = hint.partition("then run: ")[2].split()
+    assert command[0] == "python"
+    ran = subprocess.run([sys.executable, *command[1:]], capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout.decode() == f"{lock.path}: changed counter.py\n"
+    lock.check(taken(plugins, "counter"))
+    assert path.exists()
+    ran = subprocess.run([sys.executable, *command[1:4]], capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, b"")
 
 
 def test_f86_the_first_lock_is_written_by_the_command_too(plugins: PluginDirectory) -> None:

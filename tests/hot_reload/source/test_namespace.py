@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 import inspect
 import logging
 import os
 import pickle
 import py_compile
+import shutil
 import sys
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ from typing import Any
 import pytest
 
 from hot_reload.errors import SourceSyntaxError
+from hot_reload.source import namespace as namespace_module
 from hot_reload.source.code import CodeCache
 from hot_reload.source.namespace import Namespace, _Finder, _live
 from hot_reload.source.snapshot import DiskFiles, take_snapshot
@@ -341,6 +344,81 @@ def test_a_neighbour_of_which_nothing_runs_cannot_be_imported(maker: Maker) -> N
     user.release()
 
 
+def test_the_neighbours_that_a_text_may_import_come_after_what_they_import(maker: Maker) -> None:
+    """Round and round too, and itself never."""
+    neighbours: dict[str, Namespace] = {}
+    sources = {
+        "base": "x = 1",
+        "middle": "import base, top",
+        "round": "import middle, round",
+        "top": "import os\nfrom round import x\ndef late():\n    import middle, top",
+        "apart": "import base",
+    }
+    for name, source in sources.items():
+        path = maker.plugins.write(name, source)
+        neighbours[name] = maker.generation(path, neighbours)
+    top = neighbours["top"]
+    top._neighbours = others = Others(neighbours)
+    assert [each.snapshot.top for each in top.reachable()] == ["base", "middle", "round"]
+    assert others.importable("apart") == ["apart"]
+    top.seal([])
+    assert top.reachable() == []
+    assert neighbours["base"].reachable() == []
+
+
+def test_a_declared_neighbour_of_which_nothing_runs_is_absent_until_it_is_sealed(
+    maker: Maker,
+) -> None:
+    geo = maker.generation(maker.plugins.write("geo", "v = 1"))
+    path = maker.plugins.write("user", "import geo")
+    user = maker.generation(path, {"geo": geo}, ["lost", "geo", "gone"])
+    assert user.absent() == ["gone", "lost"]
+    user.seal(["geo"])
+    assert user.absent() == []
+    assert user.seal(["geo"]) == frozenset(), "and a second time nothing is asked"
+
+
+def test_a_namespace_of_its_own_has_no_neighbours(maker: Maker) -> None:
+    snapshot = take_snapshot(maker.plugins.write("alone", "import geo"), DiskFiles())
+    alone = Namespace(snapshot, 1, maker.codes)
+    assert alone.reachable() == []
+    assert alone.absent() == []
+    with pytest.raises(ModuleNotFoundError, match="geo"):
+        alone.execute()
+    assert alone.seal(["geo"]) == frozenset()
+    alone.release()
+
+
+def test_a_late_import_below_one_file_fails_as_ever(maker: Maker) -> None:
+    module = maker.module("chat", "def late():\n    import chat.words")
+    with pytest.raises(ModuleNotFoundError, match="words"):
+        module.late()
+    maker.made[0].release()
+    with pytest.raises(ModuleNotFoundError, match="words"):
+        module.late()
+
+
+EXTENSIONS = ("_heapq", "_bisect", "_json", "_csv", "_queue")
+
+
+def test_a_compiled_extension_goes_with_its_generation(maker: Maker) -> None:
+    found = [importlib.util.find_spec(name) for name in EXTENSIONS]
+    files = [(spec.name, spec.origin) for spec in found if spec is not None and spec.has_location]
+    if not files:
+        pytest.skip("this Python has its extensions built in: install one that loads them")
+    name, origin = files[0]
+    assert origin is not None
+    path = maker.plugins.write_package("chat", {"__init__": f"from . import {name} as inner"})
+    shutil.copy(origin, path)
+    namespace = maker.generation(path)
+    module = namespace.execute()
+    assert module.inner.__name__ == f"chat@g1.{name}"
+    assert module.inner is not sys.modules.get(name)
+    assert os.path.dirname(module.inner.__file__) == str(path)
+    namespace.release()
+    assert f"chat@g1.{name}" not in sys.modules
+
+
 def test_names_with_dots_marks_and_other_letters(maker: Maker) -> None:
     for name in ("my.plugin", "a@g1", "zähler", "with space"):
         path = maker.plugins.root / f"{name}.py"
@@ -378,6 +456,36 @@ def test_the_finder_is_there_only_while_a_generation_lives(maker: Maker) -> None
     maker.made[1].release()
     assert sys.meta_path == before
     assert not _live
+
+
+def test_a_release_that_is_interrupted_is_done_again(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker.module("counter", "import logging; logging.getLogger(__name__)")
+    interrupts = iter([MemoryError])
+
+    def interrupted(top: str) -> None:
+        for each in interrupts:
+            raise each
+        forget(top)
+
+    forget = namespace_module._forget_loggers
+    monkeypatch.setattr(namespace_module, "_forget_loggers", interrupted)
+    with pytest.raises(MemoryError):
+        maker.made[0].release()
+    maker.made[0].release()
+    assert "counter@g1" not in logging.Logger.manager.loggerDict
+    assert "counter@g1" not in _live
+
+
+def test_a_second_release_leaves_a_namesake_alone(maker: Maker) -> None:
+    maker.module("counter", "value = 1")
+    maker.made[0].release()
+    snapshot, codes = maker.made[0].snapshot, CodeCache()
+    maker.made.append(Namespace(snapshot, 1, codes))
+    maker.made[1].execute()
+    maker.made[0].release()
+    assert sys.modules["counter@g1"] is maker.made[1].modules()["counter@g1"]
 
 
 def test_someone_who_empties_the_meta_path_is_survived(
@@ -449,3 +557,70 @@ def test_every_save_style_is_read_as_it_is(maker: Maker, style: SaveStyle) -> No
     maker.plugins.save("counter", "value = 2", style)
     assert maker.generation(path).execute().value == 2
     assert os.path.exists(path)
+
+
+FOLDERS = {
+    "__init__": "from .deep import leaf\nimport chat.deep.leaf as same\n"
+    "from chat.deep import leaf as too",
+    "deep/leaf": "value = 1",
+}
+
+
+def test_folders_without_an_init_go_with_their_generation(maker: Maker) -> None:
+    module: Any = maker.package("chat", FOLDERS)
+    assert module.leaf is module.same is module.too
+    assert "chat@g1.deep" in sys.modules
+    maker.made[0].release()
+    assert {name for name in sys.modules if name.startswith("chat@g1")} == set()
+
+
+def test_a_late_import_through_a_folder_after_release(maker: Maker) -> None:
+    late = {"__init__": "def late():\n    from .deep import leaf\n    return leaf.value"}
+    module: Any = maker.package("chat", {**FOLDERS, **late})
+    maker.made[0].release()
+    assert module.late() == 1
+
+
+@pytest.mark.usefixtures("bytecode")
+def test_the_byte_rule_with_a_file_that_came_later(maker: Maker) -> None:
+    """An old generation that imports late finds what there was, not what is new on the disk."""
+    late = {"__init__": "def late():\n    from . import added\n    return added.value"}
+    module: Any = maker.package("chat", late)
+    path = maker.plugins.write_package("chat", {**late, "added": "value = 2"})
+    with pytest.raises(ImportError, match="added"):
+        module.late()
+    assert not list(path.glob("**/*.pyc"))
+    assert maker.generation(path).execute().late() == 2
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "importlib.resources.files(__package__).joinpath('words.txt').read_text()",
+        "importlib.resources.files(__package__).joinpath('data', 'words.txt').read_text()",
+        "importlib.resources.files(__package__ + '.data').joinpath('words.txt').read_text()",
+        "importlib.resources.files(__package__ + '.sub').joinpath('words.txt').read_text()",
+        "pkgutil.get_data(__name__, 'words.txt').decode()",
+        "pkgutil.get_data(__name__, 'data/words.txt').decode()",
+    ],
+)
+def test_data_files_beside_the_modules(maker: Maker, expression: str) -> None:
+    path = maker.plugins.write_package(
+        "chat",
+        {
+            "__init__": f"import importlib.resources, pkgutil\ndef words(): return {expression}",
+            "sub/__init__": "",
+        },
+    )
+    for folder in ("", "data", "sub"):
+        (path / folder).mkdir(exist_ok=True)
+        (path / folder / "words.txt").write_text("hello")
+    module: Any = maker.generation(path).execute()
+    assert module.words() == "hello"
+
+
+def test_pkgutil_gives_a_source_file_as_it_runs(maker: Maker) -> None:
+    source = "import pkgutil\ndef text(): return pkgutil.get_data(__name__, '__init__.py').decode()"
+    module: Any = maker.package("chat", {"__init__": source})
+    maker.plugins.write_package("chat", {"__init__": "broken ="})
+    assert module.text().rstrip() == source

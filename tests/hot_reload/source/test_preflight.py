@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from hot_reload.errors import EngineMisuse, HookFailed, HookTimeout, ImportRefused
+from hot_reload.source import preflight as module
 from hot_reload.source.preflight import (
     Preflight,
     PreflightSettings,
@@ -28,6 +29,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="a preflight needs Linux"),
 ]
 PATH = "/plugins/bomb.py"
+REAL_SPAWN = module._spawn
 SHORT = PreflightSettings(deadline_seconds=0.5, memory_bytes=256 << 20)
 PATIENT = PreflightSettings(deadline_seconds=30, memory_bytes=256 << 20)
 """Where a slow machine must not be taken for a hang."""
@@ -107,6 +109,12 @@ BOMBS: dict[str, tuple[str, Verdict, int | None, str]] = {
         Verdict.RAISED,
         3,
         "raised E: (its text cannot be shown",
+    ),
+    "i7_formatting_raises": (
+        "class E(Exception):\n    __cause__ = property(lambda self: 1 / 0)\nraise E\n",
+        Verdict.RAISED,
+        3,
+        "raised E",
     ),
     "t1_syntax": ("x = 1\ndef (\n", Verdict.RAISED, None, "raised SourceSyntaxError"),
 }
@@ -238,6 +246,7 @@ class Alive:
     """A plugin that hangs while it holds a FIFO open: the FIFO ends when its process does."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         self.fifo = folder / "alive"
         os.mkfifo(self.fifo)
         self.source = (
@@ -256,6 +265,35 @@ class Alive:
             return await asyncio.to_thread(os.read, descriptor, 1) == b""
         finally:
             os.close(descriptor)
+
+
+async def test_f85_an_import_that_kills_its_parents_is_refused() -> None:
+    found = await verdict_of("import os\nos.kill(os.getppid(), 9)\n", PATIENT)
+    assert found.verdict is Verdict.CRASHED
+    fault = found.fault()
+    assert isinstance(fault, ImportRefused)
+    assert "took the preflight's own process along, twice" in str(fault)
+    assert (fault.file, fault.hint is None) == (PATH, False)
+
+
+FORGED = """
+import os
+for descriptor in range(3, 64):
+    try:
+        os.write(descriptor, {text!r})
+    except OSError:
+        pass
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [b'{"verdict": "ok"}', b"[1]", b"5", b"null", b"\xff", b'{"type": 1}']
+)
+async def test_f85_a_report_that_the_import_wrote_itself_is_none(text: bytes) -> None:
+    found = await verdict_of(FORGED.format(text=text), PATIENT)
+    assert found.verdict is Verdict.EXITED
+    assert found.file == PATH
 
 
 async def test_f85_a_cancelled_check_kills_its_child(tmp_path: Path) -> None:
@@ -314,6 +352,96 @@ async def test_f85_a_host_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
     host.kill()
     host.wait()
     assert await alive.ended(descriptor)
+
+
+async def test_f85_a_helper_that_dies_under_two_checks_is_started_again_for_both(
+    preflight: Preflight, tmp_path: Path
+) -> None:
+    """The second to notice must leave alone what the first has started."""
+    again = tmp_path / "again"
+    alive = [Alive(tmp_path / name) for name in ("one", "two")]
+    checks, descriptors = [], []
+    for each in alive:
+        source = f"import os\nif not os.path.exists({str(again)!r}):\n    exec({each.source!r})\n"
+        checks.append(asyncio.ensure_future(preflight.check(snapshot(source))))
+        descriptors.append(await each.begun())
+    again.touch()
+    assert preflight.pid is not None
+    os.kill(preflight.pid, signal.SIGKILL)
+    assert [each.ok for each in await asyncio.gather(*checks)] == [True, True]
+    assert preflight.started == 2
+    for each, descriptor in zip(alive, descriptors, strict=True):
+        assert await each.ended(descriptor)
+
+
+@pytest.fixture
+def mute(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Helpers that start and never say that they stand."""
+    spawned = []
+
+    def spawn(_: str, descriptor: int) -> subprocess.Popen[bytes]:
+        spawned.append(REAL_SPAWN("import signal; signal.pause()", descriptor))
+        return spawned[-1]
+
+    monkeypatch.setattr(module, "_spawn", spawn)
+    return spawned
+
+
+async def test_f85_a_helper_that_never_stands_is_given_up(
+    mute: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "START_SECONDS", 0.0)
+    preflight = Preflight(PATIENT)
+    with pytest.raises(EngineMisuse, match="helper process did not start"):
+        await preflight.start()
+    assert preflight.pid is None
+    assert [each.returncode for each in mute] == [-signal.SIGKILL]
+
+
+async def test_f85_a_cancelled_start_leaves_no_helper(mute: list[subprocess.Popen[bytes]]) -> None:
+    preflight = Preflight(PATIENT)
+    start = asyncio.ensure_future(preflight.start())
+    await asyncio.sleep(0)
+    assert len(mute) == 1, "it is started, and waited for"
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert preflight.pid is None
+    assert [each.returncode for each in mute] == [-signal.SIGKILL]
+
+
+async def test_f85_close_ends_a_start_at_once(mute: list[subprocess.Popen[bytes]]) -> None:
+    preflight = Preflight(PATIENT)
+    start = asyncio.ensure_future(preflight.start())
+    await asyncio.sleep(0)
+    assert len(mute) == 1, "it is started, and waited for"
+    await preflight.close()
+    assert [each.returncode for each in mute] == [-signal.SIGKILL]
+    with pytest.raises(EngineMisuse, match="the preflight is closed"):
+        await start
+
+
+async def test_f85_a_helper_that_does_not_answer_is_replaced(
+    preflight: Preflight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stopped here, and as dead to the host as if it had been killed."""
+    preflight.settings = PreflightSettings(deadline_seconds=0.01)
+    monkeypatch.setattr(module, "ANSWER_GRACE_SECONDS", 0.0)
+    await preflight.start()
+    let_go, stopped = preflight._let_go, preflight.pid
+    assert stopped is not None
+    os.kill(stopped, signal.SIGSTOP)
+
+    def patient() -> None:
+        monkeypatch.setattr(module, "ANSWER_GRACE_SECONDS", 60.0)
+        preflight.settings = PATIENT
+        let_go()
+
+    monkeypatch.setattr(preflight, "_let_go", patient)
+    assert (await preflight.check(snapshot("x = 1"))).ok
+    assert preflight.started == 2
+    with pytest.raises(ProcessLookupError):
+        os.kill(stopped, 0)
 
 
 async def test_f85_it_leaves_no_descriptor_open(preflight: Preflight) -> None:

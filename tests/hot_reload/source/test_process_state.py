@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import builtins
+import errno
 import hashlib
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from hot_reload.errors import ImportRefused
 from hot_reload.source.code import CodeCache
 from hot_reload.source.namespace import Namespace
-from hot_reload.source.process_parts import PARTS
+from hot_reload.source.process_parts import PARTS, _same_modules
 from hot_reload.source.process_state import (
     ProcessState,
     StatePolicy,
@@ -78,6 +81,10 @@ RUDE: dict[str, tuple[str, str]] = {
     "signal": (
         "import signal; signal.signal(signal.SIGUSR1, lambda *_: None)",
         "replaced the handler of SIGUSR1",
+    ),
+    "signal without a name": (
+        "import signal; signal.signal(40, lambda *_: None)",
+        "replaced the handler of signal 40",
     ),
     "sys.path": ("import sys; sys.path.insert(0, '/rude')", "sys.path: added '/rude'"),
     "sys.path removed": ("import sys; sys.path.pop()", "sys.path: removed '"),
@@ -166,6 +173,11 @@ RUDE: dict[str, tuple[str, str]] = {
         "import sys; sys.modules['json'] = sys",
         "replaced the module 'json' in sys.modules",
     ),
+    "i19 module replaced by its equal": (
+        "import sys\nclass Equal:\n    def __eq__(self, other): return True\n"
+        "sys.modules['json'] = Equal()",
+        "replaced the module 'json' in sys.modules",
+    ),
     "i19 built-in replaced": (
         "import builtins; builtins.open = builtins.map = builtins.tuple = None",
         "replaced the built-in 'map'",
@@ -199,6 +211,30 @@ def test_i17_a_failing_import_leaves_nothing(
     with pytest.raises(ZeroDivisionError):
         importer.run(RUDE[case][0] + "\n1 / 0\n", policy)
     assert RUDE[case][1] in " ".join(importer.report.remarks)
+
+
+RENAMES = """
+import sys
+own = sys.modules.pop(__name__)
+sys.modules["renamed_by_i19"] = sys.modules.pop("library_of_i19")
+sys.modules[__name__] = own
+"""
+
+
+def test_i19_a_module_under_another_name_in_the_same_place(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "library_of_i19", ModuleType("library_of_i19"))
+    assert list(sys.modules)[-1] == "library_of_i19"
+    importer.run(RENAMES)
+    del sys.modules["renamed_by_i19"]
+    sentence = "removed the module 'library_of_i19' in sys.modules; undone"
+    assert importer.report.remarks == (sentence,)
+
+
+def test_i19_a_module_that_came_to_another_place_is_none_that_changed(importer: Importer) -> None:
+    importer.run("import sys; sys.modules['json'] = sys.modules.pop('json')")
+    assert importer.report.remarks == ()
 
 
 SEVERAL = ("cwd", "umask", "sys.path", "gc off", "root level")
@@ -294,6 +330,80 @@ def test_i17_what_cannot_be_put_back_is_said(
     path, directory = importer.report.remarks
     assert path == "sys.path: added 'x'; undone"
     assert directory.endswith("and could not be put back: FileNotFoundError")
+
+
+def test_i17_a_directory_that_was_gone_before_cannot_be_gone_back_to(
+    importer: Importer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    importer.run("x = 1")
+    assert not importer.report.made
+    importer.run("import os; os.chdir('/')")
+    (told,) = importer.report.remarks
+    assert told == (
+        "changed the working directory from None to '/' and could not be put back: "
+        "FileNotFoundError"
+    )
+    os.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("silent", ["it cannot be opened", "it does not say"])
+def test_i17_a_umask_that_the_kernel_does_not_tell_is_left_alone(
+    silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without /proc, out of descriptors, before Linux 4.7: asking by os.umask() would set it."""
+    real = os.open
+
+    def opened(path: str, flags: int) -> int:
+        if path == "/proc/self/status" and silent == "it cannot be opened":
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return real(os.devnull if path == "/proc/self/status" else path, flags)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", opened)
+        before = ProcessState.capture()
+        assert changes(before, ProcessState.capture()) == ()
+    mask = os.umask(0o27)
+    try:
+        made = ProcessState.capture().changes_since(before)
+        assert undo(made) == ()
+        assert os.umask(0o27) == 0o27, "what it was is not known, and nothing is made up"
+    finally:
+        os.umask(mask)
+    assert [str(each) for each in made] == ["changed the umask from None to 23"]
+
+
+def test_i19_built_ins_are_put_back_from_a_photograph_alone() -> None:
+    """As whoever takes it by hand does; around an import they are mended before that."""
+    real, before = ascii, ProcessState.capture()
+    builtins.ascii = repr
+    try:
+        made = ProcessState.capture().changes_since(before)
+        assert [str(each) for each in made] == ["replaced the built-in 'ascii'"]
+        assert undo(made) == ()
+        assert builtins.ascii is real
+    finally:
+        builtins.ascii = real
+
+
+def test_i19_names_that_cannot_be_compared_are_compared_one_by_one() -> None:
+    """A key of ``sys.modules`` may be any object that hashes like a name."""
+
+    class Key:
+        def __hash__(self) -> int:
+            return hash("json")
+
+        def __eq__(self, other: object) -> bool:
+            raise ZeroDivisionError
+
+    module: Any = object()
+    first: Any = {Key(): module}
+    second: Any = {Key(): module}
+    assert not _same_modules(first, second)
+    assert _same_modules(first, first)
 
 
 def test_i17_no_code_of_the_plugins_objects_is_run(importer: Importer) -> None:

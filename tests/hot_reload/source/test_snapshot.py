@@ -62,6 +62,55 @@ def test_a_packages_hash_covers_names_and_bytes(root: Path) -> None:
     assert len({first.sha256, renamed.sha256, edited.sha256}) == 3
 
 
+def test_what_is_known_is_not_hashed_again(root: Path) -> None:
+    path = root / "counter.py"
+    path.write_bytes(b"x = 1\n")
+    known = take_snapshot(path, DiskFiles())
+    assert take_snapshot(path, DiskFiles(), known=known) is known
+    status = path.stat()
+    path.write_bytes(b"x = 2\n")  # of the same size, at the same time
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    edited = take_snapshot(path, DiskFiles(), known=known)
+    assert edited.sha256 == hashlib.sha256(b"x = 2\n").hexdigest() == edited.main.sha256
+
+
+def test_of_a_known_package_the_files_are_kept_that_did_not_change(root: Path) -> None:
+    package = root / "geo"
+    package.mkdir()
+    for name in ("__init__", "a", "b"):
+        (package / f"{name}.py").write_text(f"{name} = 1\n")
+    known = take_snapshot(package, DiskFiles())
+    assert take_snapshot(package, DiskFiles(), known=known) is known
+    (package / "b.py").write_text("b = 2\n")
+    edited = take_snapshot(package, DiskFiles(), known=known)
+    assert edited == take_snapshot(package, DiskFiles())
+    assert edited.files["a"] is known.files["a"]
+    assert edited.files["b"].data == b"b = 2\n"
+    (package / "a").mkdir()
+    (package / "a.py").rename(package / "a" / "__init__.py")  # the same bytes and dotted name
+    moved = take_snapshot(package, DiskFiles(), known=edited)
+    assert moved == take_snapshot(package, DiskFiles())
+    assert moved.files["a"].path == package / "a" / "__init__.py"
+    assert len({known.sha256, edited.sha256, moved.sha256}) == 3
+    (package / "a" / "__init__.py").unlink()
+    assert take_snapshot(package, DiskFiles(), known=moved) == take_snapshot(package, DiskFiles())
+
+
+@pytest.mark.parametrize("escapes", [False, True])
+def test_F9_a_package_that_is_a_link(root: Path, escapes: bool) -> None:
+    place = root.parent if escapes else root / ".v1"
+    (place / "geo" / "sub").mkdir(parents=True)
+    (place / "geo" / "__init__.py").write_text("x = 1")
+    (place / "geo" / "sub" / "__init__.py").write_text("x = 2")
+    (root / "geo").symlink_to(place / "geo")
+    if escapes:
+        assert "outside the plugin's directory" in str(refused(root / "geo"))
+    else:
+        taken = take_snapshot(root / "geo", DiskFiles())
+        assert taken.files["sub"].data == b"x = 2"
+        assert taken.files["sub"].path == root / "geo" / "sub" / "__init__.py"
+
+
 def test_F1_a_missing_file(root: Path) -> None:
     error = refused(root / "gone.py")
     assert "file missing" in str(error)

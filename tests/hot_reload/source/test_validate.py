@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import sys
 from collections.abc import Mapping
@@ -50,6 +51,9 @@ GOOD: dict[str, str | dict[str, str]] = {
     },
     "made by a star": {"": f"from .words import WORD\n{PLUGIN}", "words": "from json import *\n"},
     "a declared dependency": f"import base\n{PLUGIN}    dependencies = ['base']\n",
+    "a class that a call gives": (
+        "Counter = type('Counter', (), {'version': '1.0', '__module__': __name__})\n"
+    ),
     "version that is computed": PLUGIN.replace("'1.0'", "str(1)"),
     "version of the instance": (
         "PLUGIN_META = {}\nclass A:\n    def handle(self, r): ...\n"
@@ -59,6 +63,14 @@ GOOD: dict[str, str | dict[str, str]] = {
         "class A:\n    @property\n    def version(self): return '1'\n    def handle(self, r): ...\n"
     ),
     "metadata that is no literal": "V = '1'\nclass A:\n    metadata = {'version': V}\n",
+    "version that a mapping computes": (
+        "V = str(1)\nPLUGIN_META = {'version': V}\nclass A:\n    def handle(self, r): ...\n"
+    ),
+    "version that may be spread in": (
+        "MORE = {'version': '1'}\nPLUGIN_META = {**MORE}\nclass A:\n    def handle(self, r): ...\n"
+    ),
+    "version that is annotated": PLUGIN.replace("version =", "version: str ="),
+    "API that is computed": f"HOT_RELOAD_API = '>=' + str(1)\n{PLUGIN}",
     "metadata of a property": (
         "class A:\n    @property\n    def metadata(self): return {'version': '1'}\n"
     ),
@@ -150,6 +162,20 @@ def test_f13_an_error_has_rule_file_line_and_text(case: str) -> None:
     assert str(found[0]).startswith(f"{found[0].file}{f':{line}' if line else ''}: error: ")
 
 
+def test_f13_what_compiles_and_is_too_deep_to_be_read_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The parser's tree takes a level more than the compiler's: there is such a depth."""
+
+    def too_deep(_: bytes) -> None:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr(ast, "parse", too_deep)
+    (found,) = validate(snapshot(PLUGIN)).stopping(force=True)
+    assert (found.rule, found.line) == (Rule.SYNTAX, None)
+    assert found.text == "RecursionError: nested too deeply to be read"
+
+
 def test_f13_f24_force_skips_an_import_but_never_the_syntax() -> None:
     missing = validate(snapshot(f"import nowhere_a\n{PLUGIN}"))
     fault = missing.fault()
@@ -230,3 +256,11 @@ def test_what_a_plugin_imports_from_outside_itself() -> None:
     }
     assert imported_tops(snapshot(source)) == {"os", "base", "geo"}
     assert imported_tops(snapshot("import (")) == frozenset()
+
+
+def test_f13_a_file_whose_name_is_no_plugins_may_be_given_one_by_who_loads_it() -> None:
+    data = PLUGIN.encode()
+    path = Path("/plugins/my plugin.py")
+    file = SourceFile(path, data, hashlib.sha256(data).hexdigest())
+    found = validate(SourceSnapshot("my plugin", {"": file}, frozenset(), file.sha256))
+    assert found.findings == ()
