@@ -47,7 +47,9 @@ PYTEST_NAMES = ("pytest_plugin", "suite")
 PYTEST_COLLECTORS: frozenset[str] = frozenset({"hot_reload_conformance.door"})
 """Others that make or parametrize tests: pytest is what they are about."""
 HYPOTHESIS_NAMES = ("strategies", "machine", "suite", "properties")
-HYPOTHESIS_MODULES: frozenset[str] = frozenset({"hot_reload_conformance.plugins.examples"})
+HYPOTHESIS_MODULES: frozenset[str] = frozenset(
+    {"hot_reload_conformance.exploration.rules", "hot_reload_conformance.plugins.examples"}
+)
 """Others that run properties: each is imported only by those who run checks."""
 
 REFERENCE_ADAPTER = "hot_reload_conformance.adapters.reference"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from hot_reload_conformance.explored import Explored
+
 
 class Verdict(enum.Enum):
     """The answer for one clause. Only ``PASS`` is a pass."""
@@ -70,6 +72,16 @@ class CheckResult:
     notes: tuple[str, ...] = field(default=())
     stale: bool = False
     """A pass that was expected to be a failure: nothing against the subject, but the run fails."""
+    explored: Explored | None = None
+    """Of a state machine: the rules and transitions that its examples went through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """What a check that explores may return in place of a finding or None."""
+
+    finding: Finding | None
+    explored: Explored | None = None
 
 
 class Violation(Exception):
@@ -84,6 +96,14 @@ class Violation(Exception):
 
 class CannotJudge(Exception):
     """A check could not find out; the verdict is ``unknown``, with this reason."""
+
+
+class NotVerified(CannotJudge):
+    """An exploration found nothing, and what it is about never came up."""
+
+    def __init__(self, text: str, explored: Explored) -> None:
+        super().__init__(text)
+        self.explored = explored
 
 
 class NotClaimed(Exception):

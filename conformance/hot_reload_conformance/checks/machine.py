@@ -1,4 +1,4 @@
-"""One item of the state machine for each clause that it can judge.
+"""One item for each clause that the state machine of its profile can judge.
 
 Each explores by itself with nothing but its own invariant armed, so that one
 failure masks no other. Hypothesis is imported as the first of them runs.
@@ -13,27 +13,46 @@ from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.check import check
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.subject import HostSubject
-from hot_reload_conformance.verdict import Finding
+from hot_reload_conformance.verdict import Exploration
 
 ITEMS: dict[str, Sequence[Claim]] = {
+    # core
     "HR-SWAP-01": (),
     "HR-SWAP-07": (Claim.RELOAD,),
     "HR-ROLL-01": (),
+    "HR-ROLL-05": (),
+    "HR-RACE-02": (),
+    "HR-ISO-01": (Claim.RELOAD,),
+    # stateful
     "HR-STATE-01": (Claim.RELOAD,),
+    "HR-STATE-05": (Claim.RELOAD,),
+    # pipeline
     "HR-FLOW-01": (),
     "HR-FLOW-02": (),
     "HR-FLOW-03": (),
+    "HR-FLOW-11": (Claim.RELOAD, Claim.SINKS),
     "HR-GUARD-01": (),
+    # graph
+    "HR-DEPS-01": (Claim.RELOAD,),
+    "HR-DEPS-03": (Claim.RELOAD, Claim.HOOKS),
+    "HR-DEPS-04": (Claim.RELOAD,),
+    "HR-GUARD-04": (Claim.UNLOAD,),
+    # watching: in virtual time only
+    "HR-WATCH-01": (Claim.CLOCK,),
+    "HR-WATCH-12": (Claim.CLOCK,),
+    # operations
+    "HR-OBS-03": (Claim.RELOAD,),
+    "HR-OBS-04": (),
 }
-"""The clauses, and what the machine needs beyond their own claims."""
+"""The clauses by machine, and what they need beyond their own claims."""
 
 
 def _register(code: str, needs: Sequence[Claim]) -> None:
     @check(code, kind=Kind.MACHINE, needs=needs, deadline_seconds=120.0)
-    def machine(subject: HostSubject, budget: Budget) -> Finding | None:
-        from hot_reload_conformance.exploration.machine import explore
+    def machine(subject: HostSubject, budget: Budget) -> Exploration:
+        from hot_reload_conformance.exploration.machine import exploration
 
-        return explore(subject, code, budget)
+        return exploration(subject, code, budget)
 
 
 for _code, _needs in ITEMS.items():

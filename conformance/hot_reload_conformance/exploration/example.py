@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.exploration.invariants import INVARIANTS
 from hot_reload_conformance.exploration.operation import Op, parse_script, renumbered, script
+from hot_reload_conformance.exploration.plan import plan_of
+from hot_reload_conformance.exploration.scene import Scene
 from hot_reload_conformance.exploration.standing import Standing, standing
 from hot_reload_conformance.exploration.world import World
 from hot_reload_conformance.subject import HostSubject
@@ -20,7 +22,7 @@ _SHRINK_TRIES = 150
 class Run:
     """One example: what was done in it, and how it ended."""
 
-    world: World
+    world: Scene
     violation: Violation | None = None
 
     @property
@@ -63,12 +65,23 @@ def replay(
 
 def run_script(subject: HostSubject, code: str, operations: list[Op], budget: Budget) -> Run:
     """Run ``operations`` on a fresh host, up to the first violation."""
-    with standing(subject, budget) as stands:
-        run = Run(World(stands.case, INVARIANTS[code]()))
+    with standing(subject, budget, plan_of(code).ports) as stands:
+        run = begun(stands, code)
         for op in operations:
             if not applied(stands, run, op):
                 break
         return run
+
+
+def begun(stands: Standing, code: str) -> Run:
+    """A world of the clause's machine on the open case, ready for its first operation.
+
+    Raises:
+        CannotJudge: it does not come so far.
+    """
+    run = Run(plan_of(code).world(stands.case, INVARIANTS[code]()))
+    stands.run(run.world.begin(), deadline_seconds=15)
+    return run
 
 
 def applied(stands: Standing, run: Run, op: Op) -> bool:
@@ -82,34 +95,56 @@ def applied(stands: Standing, run: Run, op: Op) -> bool:
 
 
 def shortest(failing: Run, fails: Callable[[list[Op]], Run | None]) -> Run:
-    """The failing run with operations left out, as long as it still fails.
+    """The failing run with operations left out and made plainer, as long as it still fails.
 
     Hypothesis could shrink as well, but it shrinks what it drew: it does not know that
     operations are independent, took ten times as long, and left more of them.
     """
-    tries = _SHRINK_TRIES
-    at = len(failing.world.applied) - 1
-    while at >= 0 and tries:
-        operations = failing.world.applied
-        at = min(at, len(operations) - 1)
-        tries -= 1
-        shorter = fails(operations[:at] + operations[at + 1 :])
-        if shorter is not None and len(shorter.world.applied) < len(operations):
-            failing, at = shorter, len(shorter.world.applied)
-        at -= 1
-    for at, op in enumerate(failing.world.applied):
-        simple = _simpler(failing.world, op)
-        operations = failing.world.applied
-        plainer = simple != op and fails([*operations[:at], simple, *operations[at + 1 :]])
-        if plainer and len(plainer.world.applied) == len(operations):
-            failing = plainer
+    tries = iter(range(_SHRINK_TRIES))
+    failing = _shorter(failing, fails, tries)
+    plainer = _plainer(failing, fails, tries)
+    if plainer is not failing:
+        failing = _shorter(plainer, fails, tries)
     return fails(renumbered(failing.world.applied)) or failing
 
 
-def _simpler(world: World, op: Op) -> Op:
-    """The plainest operation of its kind."""
+def _shorter(failing: Run, fails: Callable[[list[Op]], Run | None], tries: Iterator[int]) -> Run:
+    """Leave out groups of operations, from the end: large ones first, then single ones."""
+    size = max(1, len(failing.world.applied) // 3)
+    while size:
+        at = len(failing.world.applied) - 1 - size  # what fails stands last
+        while at > -size and next(tries, None) is not None:
+            operations = failing.world.applied
+            shorter = fails(operations[: max(at, 0)] + operations[at + size :])
+            if shorter is not None and len(shorter.world.applied) < len(operations):
+                failing = shorter
+                at = min(at, len(failing.world.applied) - 1)
+            at -= size
+        size //= 2
+    return failing
+
+
+def _plainer(failing: Run, fails: Callable[[list[Op]], Run | None], tries: Iterator[int]) -> Run:
+    for at in range(len(failing.world.applied)):
+        operations = failing.world.applied
+        for simple in _simpler(failing.world, operations[at]):
+            if next(tries, None) is None:
+                return failing
+            plainer = fails([*operations[:at], simple, *operations[at + 1 :]])
+            if plainer is not None and len(plainer.world.applied) == len(operations):
+                failing = plainer
+                break
+    return failing
+
+
+def _simpler(world: Scene, op: Op) -> list[Op]:
+    """The plainer ones of its kind, the plainest first."""
+    if op.parts:
+        return list(op.parts)
     if op.verb == "put":
-        return Op("put", value='{"count": 1}')
+        plain = Op("put", value='{"count": 1}')
+        return [plain] if plain != op else []
     stage = op.fault.partition(":")[0]
-    same = [key for key in world.faults if op.fault and key.startswith(f"{stage}:")]
-    return replace(op, fault=same[0]) if same else op
+    faults = world.faults if isinstance(world, World) else {}
+    same = [key for key in faults if op.fault and key.startswith(f"{stage}:")]
+    return [replace(op, fault=same[0])] if same and same[0] != op.fault else []

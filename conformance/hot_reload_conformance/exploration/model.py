@@ -16,6 +16,8 @@ class Modelled:
     version: str
     state: Any = field(default_factory=dict)
     enabled: bool = True
+    failed: bool = False
+    """Whether its last reload failed or was cancelled; the version before it serves."""
 
 
 @dataclass
@@ -32,6 +34,15 @@ class Model:
 
     def is_last_sink(self, name: str) -> bool:
         return self.sinks() == [name]
+
+    def state_of(self, name: str) -> str:
+        """What coverage calls the state of ``name``: absent, live, failed or disabled."""
+        plugin = self.plugins.get(name)
+        if plugin is None:
+            return "absent"
+        if not plugin.enabled:
+            return "disabled"
+        return "failed" if plugin.failed else "live"
 
     def __str__(self) -> str:
         found = (

@@ -1,7 +1,8 @@
-"""The operations of the state machine, each one readable line: ``reload a v2 fault=start:raises``.
+"""The operations of the state machines, each one readable line: ``reload a v2 fault=start:raises``.
 
 A script is operations with ``"; "`` between them. It is what a failure tells, and
-what ``replay`` runs.
+what ``replay`` runs. Two operations that overlap are one line too:
+``together reload a & disable a``.
 """
 
 from __future__ import annotations
@@ -21,12 +22,34 @@ VERBS: dict[str, str] = {
     "remove_sink": "name",
     "emit": "name",
     "put": "value",
+    "cancel": "name version",
+    "batch": "names",
+    "unload_all": "name",
+    "save": "name version",
+    "wait": "how-long",
+    "switch_off": "",
+    "switch_on": "",
 }
-"""What each verb takes. ``reload`` with a fault takes a version too: the one that fails."""
+"""What each verb takes. ``reload`` with a fault takes a version too: the one that fails.
+
+``cancel`` is a reload to that version whose caller gives up while the plugin starts;
+``batch`` reloads ``a,b`` in one go, ``unload_all`` takes a plugin out with all that need it;
+``save``, ``wait`` and the switch are a watch's."""
+
+TOGETHER = "together"
+ANY_FAULT = "?"
+"""In a script: some fault that this host can meet."""
+BROKEN = "syntax"
+"""Of a save: the text is broken."""
+MEANWHILE = "meanwhile"
+"""Of a save: made as the version before it is being loaded, not now."""
 
 HANDLERS: tuple[str, ...] = ("a", "b")
 SINKS: tuple[str, ...] = ("s", "t", "u")
-"""The names of plugins in scripts: with a handler each, and sinks."""
+STAGED: tuple[str, ...] = ("f",)
+"""The names of plugins in scripts: with a handler each, sinks, and one of all stages."""
+
+_MAY_FAIL = frozenset({"reload", "save"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +60,35 @@ class Op:
     name: str = ""
     value: str = ""
     fault: str = ""
+    parts: tuple[Op, ...] = ()
+    """Of ``together``: what is begun at the same time, in this order."""
 
     def __str__(self) -> str:
+        if self.verb == TOGETHER:
+            return f"{TOGETHER} {' & '.join(map(str, self.parts))}"
         parts = (self.verb, self.name, self.value, self.fault and f"fault={self.fault}")
         return " ".join(part for part in parts if part)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The plugins that it names."""
+        if self.verb == TOGETHER:
+            return tuple(dict.fromkeys(name for part in self.parts for name in part.names))
+        return (
+            tuple(self.name.split(",")) if self.verb not in ("emit", "wait") and self.name else ()
+        )
+
+    @property
+    def rule(self) -> str:
+        """What coverage calls it: ``reload-fail``, ``reload+disable``."""
+        if self.verb == TOGETHER:
+            rules = "+".join(part.rule for part in self.parts)
+            return rules if len(self.names) == 1 else f"{rules} of another"
+        if self.verb == "wait":
+            return f"wait-{self.name}"
+        if self.fault == MEANWHILE:
+            return f"{self.verb}-meanwhile"
+        return f"{self.verb}-fail" if self.fault else self.verb.replace("_", "-")
 
     @classmethod
     def parse(cls, text: str) -> Op:
@@ -50,6 +98,11 @@ class Op:
             ValueError: it is none; the message says what is wrong with it.
         """
         verb, _, rest = text.strip().partition(" ")
+        if verb == TOGETHER:
+            parts = tuple(cls.parse(part) for part in rest.split(" & "))
+            if len(parts) < 2 or any(part.verb == TOGETHER for part in parts):
+                raise ValueError(f"{text!r}: write {TOGETHER} and operations with ' & ' between")
+            return cls(verb, parts=parts)
         takes = VERBS.get(verb)
         if takes is None:
             raise ValueError(f"{text!r}: no operation {verb!r}; known: {', '.join(VERBS)}")
@@ -62,9 +115,10 @@ class Op:
         if words and words[-1].startswith("fault="):
             fault = words.pop().removeprefix("fault=")
         wanted = takes.split() + ["version"] * bool(fault and takes == "name")
-        if len(words) != len(wanted) or (fault and verb != "reload"):
-            raise ValueError(f"{text!r}: write {verb} {' '.join(wanted)}")
-        return cls(verb, words[0], words[1] if len(words) > 1 else "", fault)
+        if len(words) != len(wanted) or (fault and verb not in _MAY_FAIL):
+            raise ValueError(f"{text!r}: write {verb} {' '.join(wanted)}".rstrip())
+        words += [""] * (2 - len(words))
+        return cls(verb, words[0], words[1], fault)
 
 
 def script(operations: Iterable[Op]) -> str:
@@ -84,12 +138,15 @@ def parse_script(text: str) -> list[Op]:
 def renumbered(operations: Iterable[Op]) -> list[Op]:
     """The same operations, their versions counted from v1."""
     numbers: dict[str, str] = {}
-    return [
-        replace(op, value=numbers.setdefault(op.value, f"v{len(numbers) + 1}"))
-        if op.value and VERBS[op.verb] != "value"
-        else op
-        for op in operations
-    ]
+
+    def again(op: Op) -> Op:
+        if op.verb == TOGETHER:
+            return replace(op, parts=tuple(again(part) for part in op.parts))
+        if not op.value or VERBS[op.verb] == "value":
+            return op
+        return replace(op, value=numbers.setdefault(op.value, f"v{len(numbers) + 1}"))
+
+    return [again(op) for op in operations]
 
 
 def token(words: str) -> str:

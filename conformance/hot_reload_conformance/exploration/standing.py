@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from hot_reload_conformance.adapter import Ports
@@ -57,14 +57,17 @@ class Standing:
 
 
 @contextlib.contextmanager
-def standing(subject: HostSubject, budget: Budget) -> Iterator[Standing]:
+def standing(
+    subject: HostSubject, budget: Budget, ports: Callable[[], Ports] = Ports
+) -> Iterator[Standing]:
     """An open case of ``subject``; everything of it is cleared away at the end.
 
     Raises:
         KitError: the adapter broke.
     """
     with folder() as workdir, recording_installed() as recording, own_loop() as loop:
-        case = Case(make_adapter(subject), recording, workdir, Ports(), budget)
+        recording.loop = loop
+        case = Case(make_adapter(subject), recording, workdir, ports(), budget)
         stands = Standing(case, loop)
         stands.run(opened(case), 15)
         try:

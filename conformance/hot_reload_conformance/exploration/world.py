@@ -1,4 +1,4 @@
-"""The world of the state machine: a model that is trivially right beside a real host.
+"""The world of plugins: a model that is trivially right beside a real host.
 
 ``World.apply`` does one operation to both and then asks the armed invariants. One
 invariant stands for one clause, so that the failure of one masks no other.
@@ -6,21 +6,32 @@ invariant stands for one clause, so that the failure of one masks no other.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Awaitable
+from dataclasses import replace
 
-from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Reply
+from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Reply, implements
 from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.hold import Hold
 from hot_reload_conformance.bench.traffic import Traffic
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.stages import TWO_KINDS, stages
-from hot_reload_conformance.exploration.model import Model, Modelled
-from hot_reload_conformance.exploration.operation import HANDLERS, SINKS, Op, token
-from hot_reload_conformance.verdict import CannotJudge, KitError, NotClaimed, Step, Violation
-from hot_reload_fixtures.ledger import EventLedger, Mark
-from hot_reload_fixtures.stamp import Stamped
+from hot_reload_conformance.exploration.done import Done
+from hot_reload_conformance.exploration.invariant import Invariant
+from hot_reload_conformance.exploration.model import Modelled
+from hot_reload_conformance.exploration.operation import (
+    ANY_FAULT,
+    HANDLERS,
+    SINKS,
+    STAGED,
+    TOGETHER,
+    Op,
+    token,
+)
+from hot_reload_conformance.exploration.stream import Stream
+from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
 
 _CLAIMS: dict[str, frozenset[Claim]] = {
     "reload": frozenset({Claim.RELOAD}),
@@ -30,67 +41,37 @@ _CLAIMS: dict[str, frozenset[Claim]] = {
     "add_sink": frozenset({Claim.SINKS}),
     "remove_sink": frozenset({Claim.SINKS}),
     "emit": frozenset({Claim.SINKS}),
+    "batch": frozenset({Claim.RELOAD}),
+    "cancel": frozenset({Claim.RELOAD, Claim.CANCEL, Claim.HOOKS}),
 }
 """What a host claims so that an operation can be asked of it."""
+ROLES = ("filter", "enricher", "processor", "redactor")
+_TAKES_OUT = ("unload", "remove_sink", "disable")
+_CHANGES_SINKS = ("reload", "add_sink", "remove_sink", "unload", "cancel")
+_TELLING = ("start:", "syntax:", "import:")
+_PATIENCE_SECONDS = 2.0
 
 
-class Invariant:
-    """One clause, asked before and after each operation."""
-
-    code: str
-    names: tuple[str, ...] = (*HANDLERS, *SINKS)
-    """The plugins that the clause is about: the others are left out of explorations."""
-    traffic = False
-    """Whether events flow while operations run."""
-    needs: str = ""
-    """The fact without which nothing was verified."""
-
-    async def before(self, world: World, op: Op) -> None:
-        """Look at what the operation may not change."""
-
-    async def after(self, world: World, op: Op, done: Done) -> None:
-        """Raise ``Violation`` where the clause is broken."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class Done:
-    """What came of an operation: ``failed`` is the model's verdict, ``reply`` the host's word."""
-
-    reply: Reply
-    failed: bool = False
-    refused: bool = False
-    """The model says that it must be refused: it was the last sink."""
-    old: str = ""
-    new: str = ""
-    """For a reload: the versions before and, where it had to work, after."""
-    moment: int = 0
-    """Where in ``recording.moments`` it began."""
-
-
-class World:
-    """A host and its model. One event loop; not safe for concurrent operations."""
+class World(Stream):
+    """Plugins with a handler, sinks, and one that is all stages of the pipeline."""
 
     def __init__(self, case: Case, armed: Invariant) -> None:
-        self.case = case
-        self.armed = armed
-        self.model = Model()
-        self.ledger = EventLedger()
-        self.windows: dict[str, dict[str, Mark]] = {}
-        self.applied: list[Op] = []
-        self.story: list[Step] = []
-        self.facts: Counter[str] = Counter()
+        super().__init__(case, armed)
         self.faults = fault_table(type(case.adapter))
-        self._booked = 0
+        self.undrivable = False
+        """Whether this host calls its hooks synchronously: nobody can give up in the middle."""
+        self._choices = 0
 
     def applies(self, op: Op) -> bool:
         """Whether ``op`` makes sense now; the others are left out of scripts."""
+        if op.verb == TOGETHER:
+            return self._overlap(op) and all(self.applies(part) for part in op.parts)
         there = self.model.plugins.get(op.name)
         if _CLAIMS.get(op.verb, frozenset()) - self.case.claims:
             return False
         match op.verb:
             case "load":
-                return there is None and op.name in HANDLERS
+                return there is None and (op.name in HANDLERS or self._staged(op.name))
             case "add_sink":
                 return there is None and op.name in SINKS
             case "edit":
@@ -99,6 +80,15 @@ class World:
                 return there is not None and op.fault in self.faults_of(op.name)
             case "reload":
                 return there is not None and self.model.disk.get(op.name) is not None
+            case "batch":
+                return implements(self.case.adapter, "reload_many") and all(
+                    name in self.model.plugins and self.model.disk.get(name) is not None
+                    for name in op.names
+                )
+            case "cancel":
+                # Who is disabled does not answer, so nobody could tell which version is there.
+                startable = "start" in self.case.adapter.stages and not self.undrivable
+                return there is not None and there.enabled and startable
             case "enable":
                 return there is not None and not there.enabled
             case "unload" | "remove_sink" | "disable":
@@ -111,8 +101,36 @@ class World:
                 return not self.model.is_last_sink(op.name) or guarded
             case "put":
                 return any(n in HANDLERS and p.enabled for n, p in self.model.plugins.items())
-            case _:
+            case "emit":
                 return True
+            case _:
+                return False
+
+    def able(self, rule: str) -> bool:
+        verbs = rule.removesuffix(" of another").replace("-fail", "").replace("-", "_").split("+")
+        if any(_CLAIMS.get(verb, frozenset()) - self.case.claims for verb in verbs):
+            return False
+        if "cancel" in verbs:
+            return "start" in self.case.adapter.stages and not self.undrivable
+        if "batch" in verbs:
+            return implements(self.case.adapter, "reload_many")
+        return "-fail" not in rule or bool(self.faults)
+
+    def _overlap(self, op: Op) -> bool:
+        """Whether all orders of the parts end alike, so that one model does for all of them."""
+        out = [part for part in op.parts if part.verb in _TAKES_OUT]
+        one_name = len(op.names) < len(op.parts)
+        others = [part.verb for part in op.parts if part not in out]
+        return (
+            all(part.verb in ("reload", "load", "add_sink", *_TAKES_OUT) for part in op.parts)
+            and len(out) <= 1
+            and not (one_name and any(verb != "reload" for verb in others))
+            and not (one_name and any(part.fault for part in op.parts))
+            and (len(self.model.sinks()) > 2 or not any(part.name in SINKS for part in out))
+        )
+
+    def _staged(self, name: str) -> bool:
+        return name in STAGED and Claim.STAGES in self.case.claims
 
     def faults_of(self, name: str) -> list[str]:
         """The faults that a reload of ``name`` can meet, as tokens."""
@@ -122,76 +140,54 @@ class World:
             if "reload_state" not in fault.stage or self.stateful(name)
         ]
 
+    def resolved(self, op: Op) -> Op:
+        if op.parts:
+            return replace(op, parts=tuple(self.resolved(part) for part in op.parts))
+        faults = self.faults_of(op.name) if op.fault == ANY_FAULT else []
+        if not faults:
+            return op
+        # In turn one that needs the plugin's help and one that lies in its file.
+        wanted = _TELLING[self._choices % len(_TELLING)]
+        self._choices += 1
+        return replace(op, fault=next((f for f in faults if f.startswith(wanted)), faults[0]))
+
     def stateful(self, name: str) -> bool:
         return Claim.STATE in self.case.claims and name in ("a", "s")
 
     def spec(self, name: str, version: str) -> PluginSpec:
+        if name in STAGED:
+            return PluginSpec(name=name, version=version, roles=ROLES)
         return PluginSpec(name=name, version=version, sink=name in SINKS, state=self.stateful(name))
 
-    async def apply(self, op: Op) -> None:
-        """Do ``op`` to the model and the host, and ask the armed invariant.
+    def state_of(self, name: str) -> str:
+        return self.model.state_of(name)
 
-        Raises:
-            Violation: the armed clause is broken.
-            CannotJudge: something else is, so that it could not be judged.
-        """
-        if not self.applies(op):
-            return
-        self.applied.append(op)
-        done: Done | None = None
-        try:
-            await self.armed.before(self, op)
-            done = await self._under_traffic(op)
-            self._book()
-            await self.armed.after(self, op, done)
-        except Violation as violation:
-            self._tell(op, done, violation)
-            raise
-        self._tell(op, done, None)
-
-    def _tell(self, op: Op, done: Done | None, violation: Violation | None) -> None:
-        seen = ""
-        if done is not None:
-            words = " ".join(done.reply.everything.split())
-            words = words.replace(f"{self.case.workdir}/", "")  # it is another one every time
-            seen = "ok" if done.reply.ok else f"failed: {words or 'no word why'}"
-        if violation is not None:
-            seen = f"{seen}; then {violation.seen}" if seen else violation.seen
-        self.story.append(Step(str(op), f"{self.model} serve", seen[:400], violation is not None))
+    def expectation(self) -> str:
+        return str(self.model)
 
     # Operations
 
+    async def _done(self, op: Op) -> Done:
+        done = await self._under_traffic(op)
+        self._book()
+        return done
+
     async def _under_traffic(self, op: Op) -> Done:
-        if not (self.armed.traffic and op.name in SINKS):
+        if not (self.armed.traffic and set(op.names) & {*SINKS, *STAGED}):
             return await self._do(op)
         before = self.ledger.mark()
         async with Traffic(self.case, tasks=("p1",), ledger=self.ledger) as traffic:
             done = await self._do(op)
-            self._frame(op, done, before, traffic.mark())
-        if op.verb in ("reload", "add_sink", "remove_sink", "unload"):
+            for part, each in zip(op.parts or (op,), done.parts or (done,), strict=True):
+                self._frame(part, each, before, traffic.mark())
+        if any(part.verb in _CHANGES_SINKS for part in op.parts or (op,)):
             self.facts["a sink changed under traffic"] += 1
         return done
 
-    def _frame(self, op: Op, done: Done, before: Mark, after: Mark) -> None:
-        """From when, or until when, a sink has to have every event."""
-        if op.verb == "add_sink" and not done.failed:
-            self.windows[self.label(op.name)] = {"since": after}
-        elif op.verb in ("remove_sink", "unload") and not done.refused:
-            self.windows[self.label(op.name)] |= {"until": before, "none_after": after}
-
-    def label(self, name: str) -> str:
-        """The lineage of ``name`` since it was last loaded, as the ledger knows it."""
-        return f"{name}@{self.model.epochs[name]}"
-
-    def _book(self) -> None:
-        deliveries = self.case.recording.deliveries
-        for each in deliveries[self._booked :]:
-            stamp = Stamped(each.producer, each.sequence)
-            self.ledger.delivered(stamp, self.label(each.plugin))
-        self._booked = len(deliveries)
-
     async def _do(self, op: Op) -> Done:
         match op.verb:
+            case "together":
+                return await self._together(op)
             case "load" | "add_sink":
                 return await self._load(op)
             case "edit":
@@ -200,6 +196,10 @@ class World:
                 return Done(Reply(ok=True))
             case "reload":
                 return await self._reload(op)
+            case "batch":
+                return await self._batch(op)
+            case "cancel":
+                return await self._cancel(op)
             case "unload" | "remove_sink" | "disable":
                 return await self._take_out(op)
             case "enable":
@@ -235,7 +235,7 @@ class World:
             self.case.recording.unplanned()
             arranged.undo()
             if arranged.fired or not reply.ok:
-                self.model.disk[op.name] = None
+                self._fail(op.name)
                 self.facts["a reload failed as planned"] += arranged.fired
                 return Done(reply, failed=True, old=old, moment=moment)
             new = op.value  # the host never came to the fault: a good reload
@@ -243,19 +243,84 @@ class World:
             new = self.model.disk[op.name] or old
             reply = await self._operate("reload", op.name)
             if not reply.ok:  # a good edit is refused: HR-ROLL-05 is about that
-                self.model.disk[op.name] = None
+                self._fail(op.name)
                 return Done(reply, failed=True, old=old, moment=moment)
-        self.model.disk[op.name] = plugin.version = new
-        if not self.stateful(op.name):
-            plugin.state = {}
+        if plugin.failed:
+            self.facts["a good edit came after a failure"] += 1
+        self._renew(op.name, plugin, new)
         self.facts["a reload worked"] += 1
         return Done(reply, old=old, new=new, moment=moment)
+
+    def _fail(self, name: str) -> None:
+        self.model.disk[name] = None
+        if name in self.model.plugins:  # else it was taken out meanwhile
+            self.model.plugins[name].failed = True
+
+    def _renew(self, name: str, plugin: Modelled, version: str) -> None:
+        self.model.disk[name] = plugin.version = version
+        plugin.failed = False
+        if not self.stateful(name):
+            plugin.state = {}
+
+    async def _batch(self, op: Op) -> Done:
+        moment = self.case.recording.mark()
+        try:
+            reply = await self.case.reload_many(op.names)
+        except Violation as violation:
+            raise CannotJudge(str(violation)) from None
+        for name in op.names:
+            if reply.ok:
+                version = self.model.disk[name] or self.model.plugins[name].version
+                self._renew(name, self.model.plugins[name], version)
+            else:
+                self._fail(name)
+        return Done(reply, failed=not reply.ok, moment=moment)
+
+    async def _cancel(self, op: Op) -> Done:
+        """The caller gives up while the new version stands in start."""
+        plugin, moment = self.model.plugins[op.name], self.case.recording.mark()
+        self.case.write(self.spec(op.name, op.value))
+        hold = Hold()
+        self.case.recording.plan("start", hold, plugin=op.name, version=op.value)
+        reload = asyncio.ensure_future(_word(self.case.adapter.reload(op.name)))
+        try:
+            held = await hold.reached_or(reload)
+            reload.cancel()
+        except NotClaimed:
+            held, self.undrivable = False, True
+        finally:
+            hold.open()
+        await asyncio.wait({reload}, timeout=_PATIENCE_SECONDS)
+        if not reload.done():
+            raise CannotJudge(f"a reload of {op.name} that was cancelled does not end")
+        self.case.recording.unplanned()
+        cancelled = held and (reload.cancelled() or not reload.result().ok)
+        reply = Reply(ok=False, message="cancelled") if reload.cancelled() else reload.result()
+        if await self.serves(op.name) == op.value:  # it came too late: then the new one is there
+            self._renew(op.name, plugin, op.value)
+            return Done(reply, old="", new=op.value, moment=moment)
+        self._fail(op.name)
+        return Done(reply, failed=not held, cancelled=cancelled, old=plugin.version, moment=moment)
+
+    async def serves(self, name: str) -> str:
+        """The version of ``name`` that serves, of those that its model could have; "": none."""
+        if name in SINKS:
+            return next((version for n, version, _ in await self.receivers() if n == name), "")
+        if name in STAGED:
+            await self.receivers()
+            return next((p.version for p in self.case.recording.passes[::-1]), "")
+        known = {self.model.plugins[name].version}
+        others = {p.version for n, p in self.model.plugins.items() if n != name}
+        seen = [each for each in await self.ask("ask") if each not in others]
+        return next((each for each in seen if each not in known), seen[0] if seen else "")
 
     async def _take_out(self, op: Op) -> Done:
         refused = self.model.is_last_sink(op.name)
         reply = await self._operate(op.verb, op.name)
         if refused:
             self.facts["the last sink was to go"] += 1
+        elif self.overlapping and not reply.ok:
+            return Done(reply, refused=True)  # a host may refuse one that is in the way
         elif op.verb == "disable":
             self.model.plugins[op.name].enabled = False
         else:
@@ -278,43 +343,13 @@ class World:
                 raise
             raise CannotJudge(str(violation)) from None
 
-    # Looking
 
-    async def receivers(self) -> list[tuple[str, str, int]]:
-        """The sinks that get an event emitted now: name, version and the instance's serial."""
-        return await self.emit("probe") if Claim.SINKS in self.case.claims else []
-
-    async def emit(self, producer: str) -> list[tuple[str, str, int]]:
-        """Emit one event; the sinks that got it: name, version and the instance's serial."""
-        stamp = self.ledger.stamp(producer)
-        stamp = stamp if stamp.sequence else self.ledger.stamp(producer)
-        event = Event("log", producer=stamp.producer, sequence=stamp.sequence)
-        mark = len(self.case.recording.deliveries)
-        try:
-            taken = await self.case.guarded(self.case.adapter.emit(event), "emit")
-            await self.case.settle()
-        except KitError:
-            raise
-        except Violation:
-            taken = False
-        if taken is not False:
-            self.ledger.accepted(stamp)
-        return sorted(
-            (each.plugin, each.version, each.serial)
-            for each in self.case.recording.deliveries[mark:]
-            if (each.producer, each.sequence) == stamp
-        )
-
-    async def ask(self, kind: str) -> list[str]:
-        """What all handlers answer, or what the call raised instead."""
-        try:
-            return await self.case.replies(Event(kind), tell=False)
-        except Violation as violation:
-            return [violation.message]
-
-    def expect(self, holds: bool, message: str, expected: object, seen: object) -> None:
-        if not holds:
-            raise Violation(message, expected=expected, seen=seen)
+async def _word(answer: Awaitable[object]) -> Reply:
+    """What the host says; what it raises is a failure, but not the caller's own cancellation."""
+    try:
+        return Reply.of(await answer)
+    except Exception as error:
+        return Reply(ok=False, message=f"{type(error).__name__}: {error}")
 
 
 def fault_table(adapter: type[HostAdapter]) -> dict[str, Fault]:

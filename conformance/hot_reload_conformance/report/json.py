@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hot_reload_conformance.contract.clauses import CONTRACT_VERSION
+from hot_reload_conformance.explored import Explored
 from hot_reload_conformance.report.summary import ClauseOutcome, Report, SubjectReport
 from hot_reload_conformance.report.unreached import Unreached
 from hot_reload_conformance.shard import Part
@@ -95,6 +96,9 @@ def _subject(subject: SubjectReport, report: Report) -> dict[str, Any]:
         "kind": subject.kind.value,
         "profiles": {profile.value: verdict.value for profile, verdict in subject.profiles.items()},
         "must": asdict(counts),
+        "machines": [
+            {**_listed(asdict(each)), "missing": list(each.missing)} for each in subject.machines
+        ],
         "clauses": [_clause(each, report.checked) for each in subject.clauses],
     }
 
@@ -135,6 +139,9 @@ def from_plain(document: Mapping[str, Any]) -> CheckResult:
     fields["variants"] = tuple(fields["variants"])
     fields["notes"] = tuple(fields["notes"])
     fields["findings"] = tuple(_finding(each) for each in fields["findings"])
+    explored = fields.get("explored")
+    if explored is not None:
+        fields["explored"] = Explored(**{**explored, "required": tuple(explored["required"])})
     return CheckResult(**fields)
 
 

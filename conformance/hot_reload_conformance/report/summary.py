@@ -8,6 +8,7 @@ from functools import cached_property
 
 from hot_reload_conformance.contract.clause import SECTIONS, Clause, Level, Profile
 from hot_reload_conformance.contract.clauses import CONTRACT
+from hot_reload_conformance.explored import Explored, summed
 from hot_reload_conformance.report.unreached import Unreached
 from hot_reload_conformance.shard import Part
 from hot_reload_conformance.subjects.source import SourceKind
@@ -130,6 +131,11 @@ class SubjectReport:
                 for each in binding
             ),
         )
+
+    @property
+    def machines(self) -> tuple[Explored, ...]:
+        """What the state machine of each profile went through, all of its clauses together."""
+        return summed(each.explored for each in self.results if each.explored is not None)
 
     def having(self, verdict: Verdict, *, binding: bool | None = None) -> list[ClauseOutcome]:
         """The clauses of that verdict; ``binding`` chooses MUST or SHOULD alone."""

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hot_reload_conformance.contract.clauses import CONTRACT, CONTRACT_VERSION
+from hot_reload_conformance.report.explored_lines import explored_lines
 from hot_reload_conformance.report.markup import Line, Span, line, width_of, wrapped
+from hot_reload_conformance.report.shared_words import shared_words
 from hot_reload_conformance.report.story import headline
 from hot_reload_conformance.report.summary import ClauseOutcome, Report, SubjectReport
 from hot_reload_conformance.report.unreached import unreached_lines
@@ -44,8 +46,11 @@ _VERDICT_WIDTH = 16
 _ORDER = {code: place for place, code in enumerate(CONTRACT)}
 
 
-def report_lines(report: Report, width: int = 80, *, unicode: bool = True) -> list[Line]:
-    """The whole section. ``unicode=False`` for terminals that cannot show ✓."""
+def report_lines(
+    report: Report, width: int = 80, *, unicode: bool = True, verbose: bool = False
+) -> list[Line]:
+    """The whole section. ``unicode=False`` for terminals that cannot show ✓; ``verbose`` tells
+    what each state machine went through."""
     lines: list[Line] = []
     for note in report.notes:
         lines += wrapped(note, width, "", "head")
@@ -53,6 +58,8 @@ def report_lines(report: Report, width: int = 80, *, unicode: bool = True) -> li
         lines += [line(), *_matrix(report, width, unicode), line()]
         for subject in report.subjects:
             lines += _standing(subject, report, width)
+            lines += explored_lines(subject.machines, width, verbose=verbose)
+    lines += _shared(report, width)
     lines += _broken(report, width)
     lines += _hints(report, width)
     if report.unreached is not None:
@@ -181,6 +188,21 @@ def _fitted(spans: Line, width: int, hang: int = 2) -> list[Line]:
         (*before, Span(first.rstrip(), last.style)),
         *(line(" " * hang, Span(each, last.style)) for each in below),
     ]
+
+
+def _shared(report: Report, width: int) -> list[Line]:
+    """Where to begin: what several clauses fail with."""
+    return _listed(
+        "Mend these first",
+        "head",
+        width,
+        [
+            f"{subject.name}: {len(each.codes)} clauses fail with the same words ("
+            f"{_codes(each.codes)}): {each.words}"
+            for subject in report.subjects
+            for each in shared_words(subject)
+        ],
+    )
 
 
 def _broken(report: Report, width: int) -> list[Line]:

@@ -270,7 +270,8 @@ class ConformanceSession:
         width = self.config.get_terminal_writer().fullwidth
         encoding = getattr(sys.__stdout__, "encoding", None) or ""
         terminalreporter.write_sep("=", title(report), bold=True)
-        for spans in report_lines(report, width, unicode="utf" in encoding.lower()):
+        unicode, verbose = "utf" in encoding.lower(), self.config.get_verbosity() > 0
+        for spans in report_lines(report, width, unicode=unicode, verbose=verbose):
             for text, style in spans:
                 terminalreporter.write(text, **STYLES[style])
             terminalreporter.write("\n")

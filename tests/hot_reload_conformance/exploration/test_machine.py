@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,17 +17,25 @@ from hot_reload_conformance.check import Check, host_checks
 from hot_reload_conformance.checks.machine import ITEMS
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.exploration.invariants import INVARIANTS
-from hot_reload_conformance.exploration.machine import explore, replay
-from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter, BlueGreenHost
+from hot_reload_conformance.exploration.machine import exploration, explore, replay
+from hot_reload_conformance.exploration.operation import parse_script, script
+from hot_reload_conformance.exploration.plan import PLANS
+from hot_reload_conformance.exploration.rules import RULES
+from hot_reload_conformance.explored import rule_of
+from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter, BlueGreenHost, HostError
 from hot_reload_conformance.specimens.flow import (
     DeliversToBoth,
     DropsHeldOnRollback,
     LastInFirstOut,
     StopThenStart,
 )
+from hot_reload_conformance.specimens.graph_host import GraphAdapter, GraphHost
 from hot_reload_conformance.specimens.guard import FailedReloadRemoves, NoGuard
+from hot_reload_conformance.specimens.operated_host import OperatedAdapter
+from hot_reload_conformance.specimens.pipeline_host import PipelineAdapter
 from hot_reload_conformance.specimens.state import LostSilently
 from hot_reload_conformance.specimens.stop_first_host import StopFirstAdapter
+from hot_reload_conformance.specimens.watching_host import WatchingAdapter
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import CannotJudge, KitError, Verdict
 
@@ -117,14 +127,45 @@ def test_a_wrong_host_is_told_in_few_steps_that_can_be_replayed(
     assert replay(GOOD, code, line) is None
 
 
+CORRECT: dict[str, type[HostAdapter]] = {
+    "graph": GraphAdapter,
+    "watching": WatchingAdapter,
+    "operations": OperatedAdapter,
+    "pipeline": PipelineAdapter,
+}
+
+
 @pytest.mark.parametrize("code", INVARIANTS)
 def test_a_correct_host_passes_and_was_really_tried(code: str) -> None:
-    assert explore(GOOD, code, SMALL) is None
+    adapter = CORRECT.get(INVARIANTS[code].machine, BlueGreenAdapter)
+    found = exploration(HostSubject(adapter), code, Budget(examples=1, steps=1))
+    assert found.finding is None
+    explored = found.explored  # of the scripts, as hardly anything is drawn
+    assert explored is not None
+    assert explored.machine == INVARIANTS[code].machine
+    assert len(explored.required) >= 10
+    assert explored.taken == len(explored.required)
+    assert explored.steps == sum(explored.rules.values()) == sum(explored.transitions.values())
 
 
 @pytest.mark.parametrize("code", ["HR-SWAP-01", "HR-SWAP-07", "HR-ROLL-01", "HR-STATE-01"])
 def test_a_correct_host_of_another_design_passes(code: str) -> None:
     assert explore(HostSubject(StopFirstAdapter), code, SMALL) is None
+
+
+@pytest.mark.parametrize("code", ["HR-DEPS-01", "HR-DEPS-03", "HR-DEPS-04"])
+def test_whoever_follows_may_be_made_anew_of_what_lies_on_the_disk(code: str) -> None:
+    """Of what runs, or of an edit that nobody reloaded yet: the contract prescribes neither."""
+
+    class FromDisk(GraphHost):
+        def read_all(self, names: Sequence[str]) -> dict[str, dict[str, bytes]]:
+            return super().read_all(self.followers(names, self.old_edges()))
+
+    class Adapter(GraphAdapter):
+        name = "follows-from-disk"
+        host_class = FromDisk
+
+    assert explore(HostSubject(Adapter), code, Budget()) is None
 
 
 def test_one_failure_masks_no_other() -> None:
@@ -151,9 +192,69 @@ def test_a_host_without_sinks_runs_without_their_rules() -> None:
     assert (result.verdict, "sinks" in result.reason) == (Verdict.NOT_CLAIMED, True)
 
 
-def test_what_was_never_tried_is_not_verified() -> None:
-    with pytest.raises(CannotJudge, match="not verified: in 2 examples never a reload failed"):
+def test_a_transition_that_a_host_makes_impossible_is_not_verified() -> None:
+    class Unchanging(BlueGreenHost):
+        """Refuses every reload of what is disabled."""
+
+        async def reload(self, name: str) -> list[str]:
+            if not self.known(name, "reload").enabled:
+                raise HostError(f"reload of {name!r} refused: enable it first")
+            return await super().reload(name)
+
+    class Adapter(BlueGreenAdapter):
+        name = "unchanging"
+        host_class = Unchanging
+
+    result = run_host_check(HostSubject(Adapter), item("HR-SWAP-07"), Budget(examples=2, steps=5))
+    assert result.verdict is Verdict.UNKNOWN
+    assert "not verified: disabled: reload → ok never ran in " in result.reason
+    assert result.explored is not None
+    assert result.explored.missing == ("disabled: reload → ok",)
+
+
+def test_a_rule_that_never_ran_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = ("load a v1; load b v2; edit a v3; reload a",)
+    monkeypatch.setitem(PLANS, "core", replace(PLANS["core"], seeds=seeds))
+    with pytest.raises(CannotJudge, match=r"not verified: reload-fail never ran in \d examples"):
+        explore(GOOD, "HR-ROLL-01", Budget(examples=1, steps=1))
+
+
+def test_a_violation_comes_before_what_is_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = ("load a v1; reload a v2 fault=?",)
+    monkeypatch.setitem(PLANS, "core", replace(PLANS["core"], seeds=seeds))
+    found = exploration(HostSubject(RemovedAdapter), "HR-ROLL-01", Budget(examples=1, steps=1))
+    assert found.finding is not None
+    assert found.explored is not None
+    assert found.explored.missing
+
+
+def test_the_clauses_own_matter_has_to_come_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = replace(PLANS["core"], seeds=(), required=())
+    monkeypatch.setitem(PLANS, "core", plan)
+    with pytest.raises(CannotJudge, match=r"not verified: in \d examples never a reload failed"):
         explore(GOOD, "HR-ROLL-01", Budget(examples=2, steps=1))
+
+
+def test_what_is_not_claimed_is_not_required() -> None:
+    class Plain(BlueGreenAdapter):
+        claims = frozenset({Claim.RELOAD})
+
+    found = exploration(HostSubject(Plain), "HR-SWAP-01", Budget(examples=1, steps=1))
+    assert found.explored is not None
+    required = " ".join(found.explored.required)
+    assert "reload-fail" in required
+    for word in ("disabled", "unload", "cancel", "put"):
+        assert word not in required
+
+
+@pytest.mark.parametrize("machine", PLANS)
+def test_each_machine_has_rules_scripts_and_requirements(machine: str) -> None:
+    plan = PLANS[machine]
+    assert machine in RULES
+    assert any(each.machine == machine for each in INVARIANTS.values())
+    for text in plan.seeds:
+        assert script(parse_script(text)) == text
+    assert any("+" in rule_of(each) for each in plan.required), "nothing overlaps"
 
 
 def test_a_failure_that_does_not_come_again_is_unknown_with_both_traces() -> None:
@@ -186,6 +287,13 @@ def test_an_expected_failure_is_not_shortened() -> None:
     assert len(long.story) > len(short.story)
 
 
+@pytest.fixture
+def unscripted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is explored is drawn."""
+    monkeypatch.setitem(PLANS, "pipeline", replace(PLANS["pipeline"], seeds=()))
+
+
+@pytest.mark.usefixtures("unscripted")
 def test_a_run_is_the_same_every_time_and_follows_its_seed() -> None:
     subject = HostSubject(NoGuard)
 
@@ -199,6 +307,7 @@ def test_a_run_is_the_same_every_time_and_follows_its_seed() -> None:
     assert len({told(seed) for seed in range(4)}) > 1
 
 
+@pytest.mark.usefixtures("unscripted")
 def test_failing_examples_are_kept_in_a_directory_if_there_is_one(tmp_path: Path) -> None:
     explore(HostSubject(NoGuard), "HR-GUARD-01", Budget(database=str(tmp_path), shrink=False))
     assert list((tmp_path / "last-sink-removed" / "HR-GUARD-01").rglob("*"))
@@ -215,8 +324,8 @@ def test_the_budget_can_ask_for_one_script() -> None:
 def test_a_malformed_script_or_code_is_the_callers_mistake() -> None:
     with pytest.raises(KitError, match="malformed: 'jump a': no operation 'jump'"):
         replay(GOOD, "HR-ROLL-01", "jump a")
-    with pytest.raises(KitError, match="HR-ISO-01 has no state machine; those that have: HR-"):
-        replay(GOOD, "HR-ISO-01", "load a v1")
+    with pytest.raises(KitError, match="HR-ISO-02 has no state machine; those that have: HR-"):
+        replay(GOOD, "HR-ISO-02", "load a v1")
 
 
 def test_a_broken_adapter_is_no_finding() -> None:

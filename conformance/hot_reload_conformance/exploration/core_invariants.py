@@ -1,0 +1,256 @@
+"""The invariants of the core machine: what serves, whatever was done, alone or overlapping."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from hot_reload_conformance.checks.roll import restored_as_itself
+from hot_reload_conformance.exploration.done import Done
+from hot_reload_conformance.exploration.invariant import Invariant
+from hot_reload_conformance.exploration.operation import HANDLERS, Op
+from hot_reload_conformance.exploration.world import World
+from hot_reload_conformance.verdict import CannotJudge
+
+
+class Convergence(Invariant):
+    """After a good load or reload that version serves, once, and none before it."""
+
+    code = "HR-SWAP-01"
+    machine = "core"
+    needs = "a reload worked"
+
+    def __init__(self) -> None:
+        self.versions: dict[str, set[str]] = {}
+
+    async def after(self, world: World, op: Op, done: Done) -> None:
+        if op.verb not in _MAKES_SERVE or done.failed or not done.reply.ok:
+            return  # a good edit that is refused is another clause's matter: HR-ROLL-05
+        if op.fault and done.new == done.old:
+            return  # nothing was reloaded: the host's dialect cannot show this fault
+        plugin = world.model.plugins.get(op.name)
+        if plugin is None:
+            return  # it was taken out at the same time
+        versions = self.versions.setdefault(op.name, set())
+        versions.add(plugin.version)
+        if not plugin.enabled:
+            return
+        if op.name in HANDLERS:
+            seen = [each for each in await world.ask("ask") if each in versions or " " in each]
+        else:
+            seen = [version for name, version, _ in await world.receivers() if name == op.name]
+        what = {"reload": f"a good reload from {done.old}", "enable": "an enable"}
+        world.expect(
+            seen == [plugin.version],
+            f"after {what.get(op.verb, 'a load')}, {op.name} {plugin.version} does not serve alone",
+            [plugin.version],
+            seen or "no answer",
+        )
+
+    async def overlapped(self, world: World, op: Op, done: Done) -> None:
+        for part, each in zip(op.parts, done.parts, strict=True):
+            await self.after(world, part, each)
+
+
+_MAKES_SERVE = ("load", "add_sink", "reload", "enable")
+
+
+class Rollback(Invariant):
+    """After a reload that failed, the same objects serve with the same state."""
+
+    code = "HR-ROLL-01"
+    machine = "core"
+    needs = "a reload failed as planned"
+
+    async def before(self, world: World, op: Op) -> None:
+        self.served = await self.look(world, op.name) if op.fault else None
+
+    async def look(self, world: World, name: str) -> dict[str, Any]:
+        who, sinks = await world.ask("who"), await world.receivers()
+        state = await world.ask("get")
+        if not restored_as_itself(world.case):
+            who = [each.partition("#")[0] for each in who]
+            sinks = [(name, version, 0) for name, version, _ in sinks]
+            if not world.stateful(name):
+                state = []  # the old code, started anew, has nothing to restore it from
+        return {"who": who, "state": state, "sinks": sinks}
+
+    async def after(self, world: World, op: Op, done: Done) -> None:
+        if not done.failed or self.served is None:
+            return
+        after = await self.look(world, op.name)
+        world.expect(
+            after == self.served,
+            f"after a reload of {op.name} that failed at {op.fault.split(':')[0]}, "
+            f"{done.old} does not serve as before",
+            _only_changes(self.served, after),
+            _only_changes(after, self.served),
+        )
+
+
+def _only_changes(these: dict[str, Any], those: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in these.items() if those.get(key) != value}
+
+
+class HookOrder(Invariant):
+    """The hooks of a reload run in the order that the host declares, once each."""
+
+    code = "HR-SWAP-07"
+    machine = "core"
+    needs = "hooks were seen"
+
+    async def after(self, world: World, op: Op, done: Done) -> None:
+        if op.verb != "reload" or done.old == done.new:
+            return
+        new = done.new or op.value
+        names = {done.old: "old", new: "new"}
+        hooks = [
+            f"{names[m.version]} {m.what}"
+            for m in world.case.recording.moments[done.moment :]
+            if m.plugin == op.name and m.phase == "begin" and m.version in names
+        ]
+        declared = list(world.case.adapter.hook_order)
+        seen = [each for each in hooks if each in declared]
+        if not done.failed and len(seen) > 1:
+            world.facts["hooks were seen"] += 1
+        world.expect(
+            seen == [each for each in declared if each in seen],
+            f"in a reload of {op.name} from {done.old} to {new}, its hooks ran in another order "
+            "than the host declares, or twice",
+            [each for each in declared if each in seen],
+            seen,
+        )
+
+
+class Serial(Invariant):
+    """After operations that overlapped there serves what some order of them gives.
+
+    The model allows only operations of which all orders end alike, and counts one that the
+    host refused as not done.
+    """
+
+    code = "HR-RACE-02"
+    machine = "core"
+    names = HANDLERS
+    needs = "operations overlapped"
+
+    def __init__(self) -> None:
+        self.overlaps: list[Op] = []
+
+    async def after(self, world: World, op: Op, done: Done) -> None:
+        await self._look(world, op)
+
+    async def overlapped(self, world: World, op: Op, done: Done) -> None:
+        self.overlaps.append(op)
+        await self._look(world, op)
+
+    async def _look(self, world: World, op: Op) -> None:
+        found = {n: p for n, p in world.model.plugins.items() if n in HANDLERS and p.enabled}
+        wanted = sorted(each.version for each in found.values())
+        seen = await world.ask("ask")
+        if seen == wanted:
+            return
+        # What a failed reload leaves of its own plugin is HR-ROLL-01's matter, overlapped or not.
+        sound = {p.version for p in found.values() if not p.failed}
+        blamed = sound - set(seen) or sound == set(wanted)
+        if not self.overlaps or not blamed:
+            raise CannotJudge(f"alone, {op} has another effect than it has to have: {seen} serves")
+        behind = "" if op is self.overlaps[-1] else f", behind {self.overlaps[-1]}"
+        world.expect(
+            False,
+            f"after {op}{behind}, there serves what no order of these operations gives",
+            wanted,
+            seen,
+        )
+
+
+class Neighbours(Invariant):
+    """Whatever is done to one plugin, the others serve on, the same objects, with their state."""
+
+    code = "HR-ISO-01"
+    machine = "core"
+    needs = "others stood by"
+
+    def __init__(self) -> None:
+        self.others: set[str] = set()
+        self.states: Counter[str] = Counter()
+        self.served: list[str] = []
+
+    async def before(self, world: World, op: Op) -> None:
+        plugins = world.model.plugins
+        others = {n: p for n, p in plugins.items() if n not in op.names and p.enabled}
+        self.others = set() if op.verb in _HARMLESS else {p.version for p in others.values()}
+        if not self.others:
+            return
+        self.served = await self._look(world)
+        states = Counter(repr(p.state) for n, p in others.items() if n in HANDLERS)
+        all_states = Counter(repr(p.state) for n, p in plugins.items() if n in HANDLERS)
+        seen = Counter(await world.ask("get"))
+        # Where some of those with the same state have lost it before, nobody can tell whose it is.
+        self.states = Counter({s: n for s, n in states.items() if seen[s] >= all_states[s]})
+
+    async def _look(self, world: World) -> list[str]:
+        sinks = [f"{version}#{serial}" for _, version, serial in await world.receivers()]
+        return sorted(
+            e for e in [*await world.ask("who"), *sinks] if e.split("#")[0] in self.others
+        )
+
+    async def after(self, world: World, op: Op, done: Done) -> None:
+        if not self.others:
+            return
+        world.facts["others stood by"] += 1
+        served = await self._look(world)
+        world.expect(
+            served == self.served,
+            f"after {op}, other plugins do not serve as they did",
+            self.served,
+            served,
+        )
+        lost = self.states - Counter(await world.ask("get"))
+        world.expect(
+            not lost,
+            f"after {op}, the state of another plugin is not what it was",
+            sorted(self.states.elements()),
+            sorted((self.states - lost).elements()),
+        )
+
+    async def overlapped(self, world: World, op: Op, done: Done) -> None:
+        await self.after(world, op, done)
+
+
+_HARMLESS = ("put", "emit", "edit")
+
+
+class Recovery(Invariant):
+    """However often reloads failed or were cancelled, the next good edit is taken."""
+
+    code = "HR-ROLL-05"
+    machine = "core"
+    names = HANDLERS
+    needs = "a good edit came after a failure"
+
+    def __init__(self) -> None:
+        self.failures: Counter[str] = Counter()
+        self.last: dict[str, Op] = {}
+
+    async def after(self, world: World, op: Op, done: Done) -> None:
+        if op.verb == "unload":
+            self.failures.pop(op.name, None)
+        if op.fault or op.verb == "cancel":
+            self.failures[op.name] += done.failed or done.cancelled
+            self.last[op.name] = op
+        elif op.verb == "reload" and self.failures[op.name]:
+            await self._taken(world, op, done, self.failures.pop(op.name))
+
+    async def _taken(self, world: World, op: Op, done: Done, failures: int) -> None:
+        plugin = world.model.plugins[op.name]
+        after = f"after {failures} reloads of {op.name} that came to nothing, the last of them "
+        after = f"{after}{self.last[op.name]}, the next good edit"
+        words = done.reply.everything or "no word why"
+        world.expect(done.reply.ok, f"{after} is refused: {words}", "reloaded", "refused")
+        if plugin.enabled:
+            seen = await world.ask("ask")
+            world.expect(plugin.version in seen, f"{after} does not serve", [plugin.version], seen)
+
+
+CORE = (Convergence, Rollback, HookOrder, Serial, Neighbours, Recovery)

@@ -1,0 +1,35 @@
+"""The invariant: one clause, asked before and after each operation of a script."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from hot_reload_conformance.exploration.done import Done
+from hot_reload_conformance.exploration.operation import HANDLERS, SINKS, Op
+
+
+class Invariant:
+    """One clause, asked before and after each operation.
+
+    A fresh object for each example. ``world`` is the world of the machine that it is of.
+    """
+
+    code: ClassVar[str]
+    machine: ClassVar[str]
+    """The profile whose machine explores for it."""
+    names: tuple[str, ...] = (*HANDLERS, *SINKS)
+    """The plugins that the clause is about: the others are left out of explorations."""
+    traffic = False
+    """Whether events flow while operations run."""
+    needs: str = ""
+    """The fact without which nothing was verified."""
+
+    async def before(self, world: Any, op: Op) -> None:
+        """Look at what the operation may not change."""
+
+    async def after(self, world: Any, op: Op, done: Done) -> None:
+        """Raise ``Violation`` where the clause is broken."""
+        raise NotImplementedError
+
+    async def overlapped(self, world: Any, op: Op, done: Done) -> None:
+        """The same after operations that overlapped, where the clause has a word on them."""

@@ -1,0 +1,255 @@
+"""The rules of the machines: what can be drawn, by subject, and which machine has which.
+
+A rule hands an operation to the world and holds no logic of its own: a failure is told,
+and replayed, from the list of operations. What is drawn is an index into what makes sense
+just now, so that every draw means something.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from itertools import permutations
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from hot_reload_conformance.exploration.graph_world import EDGES
+from hot_reload_conformance.exploration.operation import (
+    BROKEN,
+    HANDLERS,
+    MEANWHILE,
+    SINKS,
+    STAGED,
+    TOGETHER,
+    Op,
+)
+from hot_reload_conformance.exploration.scene import Scene
+from hot_reload_conformance.exploration.world import World
+
+_ALPHABET = "abcxyz 0-9é"
+_LEAVES = st.none() | st.booleans() | st.integers(-5, 5) | st.text(_ALPHABET, max_size=3)
+_VALUES = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.just("k"), inner),
+    max_leaves=4,
+)
+STATES = st.dictionaries(st.sampled_from(["count", "items"]), _VALUES, min_size=1, max_size=2)
+"""Small states of JSON; what is exotic has checks of its own."""
+_WHICH = st.integers(0, 11)
+_NAMES = (*HANDLERS, *SINKS, *STAGED, *EDGES)
+
+
+class Rules(RuleBasedStateMachine):
+    """Draws operations, and hands those that make sense to the world."""
+
+    world: Scene
+    versions = 0
+
+    def do(self, op: Op) -> None:
+        raise NotImplementedError
+
+    def next_version(self) -> str:
+        self.versions += 1
+        return f"v{self.versions}"
+
+    def possible(self, operations: Iterable[Op]) -> list[Op]:
+        """Those that make sense now and are about what the clause is about."""
+        wanted = {*self.world.armed.names}
+        return [op for op in operations if {*op.names} <= wanted and self.world.applies(op)]
+
+    def do_one(self, which: int, operations: Iterable[Op]) -> None:
+        found = self.possible(operations)
+        if found:
+            self.do(found[which % len(found)])
+
+    def there(self, names: Iterable[str] = _NAMES) -> list[str]:
+        return [name for name in names if self.world.state_of(name) != "absent"]
+
+
+class Loads(Rules):
+    @precondition(lambda self: self.possible(Op("load", name, "?") for name in _NAMES))
+    @rule(which=_WHICH)
+    def load(self, which: int) -> None:
+        version = self.next_version()
+        self.do_one(which, [Op("load", name, version) for name in _NAMES])
+
+    @precondition(lambda self: self.possible(Op("unload", name) for name in _NAMES))
+    @rule(which=_WHICH)
+    def unload(self, which: int) -> None:
+        self.do_one(which, [Op("unload", name) for name in _NAMES if name not in SINKS])
+
+
+class Reloads(Rules):
+    world: World
+
+    @precondition(lambda self: self.there())
+    @rule(which=_WHICH, edited=st.booleans())
+    def reload(self, which: int, edited: bool) -> None:
+        name = _one(self.there(), which)
+        if edited or self.world.model.disk.get(name) is None:
+            self.do(Op("edit", name, self.next_version()))
+        self.do(Op("reload", name))
+
+    @precondition(lambda self: self.there())
+    @rule(which=_WHICH, fault=st.integers(0, 100))
+    def reload_in_vain(self, which: int, fault: int) -> None:
+        name = _one(self.there(), which)
+        faults = self.world.faults_of(name)
+        if faults:
+            self.do(Op("reload", name, self.next_version(), faults[fault % len(faults)]))
+
+    @precondition(lambda self: self.possible(Op("cancel", name, "?") for name in _NAMES))
+    @rule(which=_WHICH)
+    def cancel(self, which: int) -> None:
+        version = self.next_version()
+        self.do_one(which, [Op("cancel", name, version) for name in _NAMES])
+
+
+class Switches(Rules):
+    @precondition(lambda self: self.there())
+    @rule(which=_WHICH)
+    def switch(self, which: int) -> None:
+        name = _one(self.there(), which)
+        self.do_one(0, [Op("enable", name), Op("disable", name)])
+
+
+class Overlaps(Rules):
+    """Two operations that begin in one turn of the event loop."""
+
+    world: World
+    beside: tuple[str, ...] = ("reload", "unload", "disable")
+
+    @precondition(lambda self: self.there())
+    @rule(which=_WHICH, other=_WHICH, verb=_WHICH)
+    def overlap(self, which: int, other: int, verb: int) -> None:
+        name = _one(self.there(), which)
+        second = _one(self.there(), other)
+        for each in dict.fromkeys((name, second)):
+            self.do(Op("edit", each, self.next_version()))
+        verbs = self.beside[verb % len(self.beside) :] + self.beside
+        self.do_one(
+            0,
+            [Op(TOGETHER, parts=(Op("reload", name), Op(each, second))) for each in verbs],
+        )
+
+    @precondition(lambda self: len(self.there()) > 1)
+    @rule(which=_WHICH, fault=st.integers(0, 100))
+    def overlap_in_vain(self, which: int, fault: int) -> None:
+        pairs = list(permutations(self.there(), 2))
+        name, second = pairs[which % len(pairs)]
+        faults = self.world.faults_of(name)
+        if faults:
+            self.do(Op("edit", second, self.next_version()))
+            fails = Op("reload", name, self.next_version(), faults[fault % len(faults)])
+            self.do_one(0, [Op(TOGETHER, parts=(fails, Op("reload", second)))])
+
+
+class States(Rules):
+    @precondition(lambda self: self.there(HANDLERS))
+    @rule(state=STATES)
+    def put(self, state: dict[str, Any]) -> None:
+        self.do(Op("put", value=json.dumps(state, ensure_ascii=True)))
+
+
+class Batches(Rules):
+    @precondition(lambda self: self.world.able("batch") and len(self.there()) > 1)
+    @rule(which=_WHICH)
+    def batch(self, which: int) -> None:
+        pairs = list(permutations(self.there(), 2))
+        names = pairs[which % len(pairs)]
+        for name in names:
+            self.do(Op("edit", name, self.next_version()))
+        self.do(Op("batch", ",".join(names)))
+
+
+class Sinks(Rules):
+    @precondition(lambda self: self.possible(Op("add_sink", name, "?") for name in SINKS))
+    @rule(which=_WHICH)
+    def add_sink(self, which: int) -> None:
+        version = self.next_version()
+        self.do_one(which, [Op("add_sink", name, version) for name in SINKS])
+
+    @precondition(lambda self: self.there(SINKS))
+    @rule(which=_WHICH, verb=st.sampled_from(["remove_sink", "unload"]))
+    def remove_sink(self, which: int, verb: str) -> None:
+        self.do_one(which, [Op(verb, name) for name in SINKS])
+
+
+class Emits(Rules):
+    @precondition(lambda self: self.there(SINKS))
+    @rule(producer=st.sampled_from(["p1", "p2"]))
+    def emit(self, producer: str) -> None:
+        self.do(Op("emit", producer))
+
+
+class Cascades(Rules):
+    @precondition(lambda self: self.possible(Op("unload_all", name) for name in EDGES))
+    @rule(which=_WHICH)
+    def unload_all(self, which: int) -> None:
+        self.do_one(which, [Op("unload_all", name) for name in EDGES])
+
+
+class Saves(Rules):
+    """What a watch sees."""
+
+    @rule(which=_WHICH, fault=st.sampled_from(["", "", BROKEN, MEANWHILE]))
+    def save(self, which: int, fault: str) -> None:
+        version = self.next_version()
+        self.do_one(which, [Op("save", name, version, fault) for name in HANDLERS])
+
+    @rule(how_long=st.sampled_from(["briefly", "long", "long"]))
+    def wait(self, how_long: str) -> None:
+        self.do(Op("wait", how_long))
+
+    @precondition(lambda self: self.world.able("switch"))
+    @rule()
+    def switch(self) -> None:
+        self.do_one(0, [Op("switch_on"), Op("switch_off")])
+
+    @rule(which=_WHICH, saved=st.booleans())
+    def ask_for_reload(self, which: int, saved: bool) -> None:
+        name, version = HANDLERS[which % len(HANDLERS)], self.next_version()
+        reload = Op("reload", name)
+        both = Op(TOGETHER, parts=(reload, Op("save", name, version)))
+        self.do_one(0, [both if saved else reload])
+
+
+class CoreRules(Loads, Reloads, Switches, Overlaps, States, Sinks):
+    pass
+
+
+class StatefulRules(Loads, Reloads, Switches, Overlaps, States, Batches, Sinks):
+    pass
+
+
+class PipelineRules(Loads, Reloads, Switches, Overlaps, Sinks, Emits):
+    beside = ("reload", "remove_sink", "unload")
+
+
+class GraphRules(Loads, Reloads, Switches, Overlaps, Batches, Cascades):
+    beside = ("reload", "unload")
+
+
+class WatchRules(Saves):
+    pass
+
+
+class OperationsRules(Loads, Reloads, Switches, Overlaps):
+    pass
+
+
+RULES: dict[str, type[Rules]] = {
+    "core": CoreRules,
+    "stateful": StatefulRules,
+    "pipeline": PipelineRules,
+    "graph": GraphRules,
+    "watching": WatchRules,
+    "operations": OperationsRules,
+}
+"""By the profile that each machine is for."""
+
+
+def _one(names: list[str], which: int) -> str:
+    return names[which % len(names)]
