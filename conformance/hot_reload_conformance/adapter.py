@@ -244,7 +244,8 @@ class PluginSpec:
     """Render a sink that is a coroutine, ``await self.p.areceive(event)``, if there are such."""
     background: bool = False
     """Render a start that begins, behind its probe call, a task which the host owns and which
-    runs ``self.p.background()`` (claim ``ownership``)."""
+    runs ``self.p.background()`` (claim ``ownership``); ``self.p.background(spawn)``, where
+    ``spawn(coroutine)`` has the host own one more, shows a task that starts another."""
     migrates: bool = False
     """Render a restoring hook that is told the old version, ``self.p.set_state(state,
     learned=version)`` (claim ``state-migration``)."""

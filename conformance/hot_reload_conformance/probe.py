@@ -20,6 +20,7 @@ keeps a generation alive.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import inspect
@@ -32,8 +33,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from hot_reload_conformance import worker_thread
+
 Action: TypeAlias = Callable[["Probe"], "Awaitable[None] | None"]
 """Done when a plan's moment comes; may raise, and may be async where the hook is."""
+
+
+_HEAP_TYPE = 1 << 9
+"""The flag of classes that are made as a program runs: a plugin's own are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +159,8 @@ class Recording:
     """Whether a hook or handler was ever awaited: the host's plugins are coroutines."""
     undrivable: bool = False
     """Whether an action that has to wait met a synchronous hook: what followed proves nothing."""
+    loop: asyncio.AbstractEventLoop | None = None
+    """The case's: what a hook in a worker thread is to wait for is awaited there."""
     pause: Callable[[Probe, str], Awaitable[None]] | None = None
     """Awaited wherever a plugin's coroutine could wait, before what is planned there: the
     simulation's way in. Given what ``plan`` would be given; may raise."""
@@ -212,6 +221,13 @@ class Recording:
             for label, serial, kind, ref in self._tracked
             if label.startswith(f"{plugin} ") and ref() is not None
         ]
+
+    def living(self, entry: str) -> object:
+        """The object behind an entry of ``alive``; None: it has gone since."""
+        for label, serial, kind, ref in self._tracked:
+            if f"{label}#{serial} ({kind})" == entry and ref() is not None:
+                return ref()
+        return None
 
     def forget_tracked(self) -> None:
         """Watch no longer over what has been tracked up to now."""
@@ -303,7 +319,8 @@ class Probe:
         own = Probe(self.recording, self.plugin, self.version)
         own.ways, own.uses = self.ways, self.uses
         self.recording._track(own, "instance", instance)
-        self.recording._track(own, "class", type(instance))
+        if type(instance).__flags__ & _HEAP_TYPE:  # a function's or a list's is nobody's own
+            self.recording._track(own, "class", type(instance))
         own.hook("construct")
         return own
 
@@ -365,12 +382,19 @@ class Probe:
         self.recording._pass(self, role, event)
         return dataclasses.replace(event, value=REDACTED) if role == "redactor" else event
 
-    async def background(self) -> None:
-        """What a task of the plugin's own runs until it is cancelled; its end takes turns."""
+    async def background(self, spawn: Callable[[Any], object] | None = None) -> None:
+        """What a task of the plugin's own runs until it is cancelled; its end takes turns.
+
+        ``spawn`` gives the host a coroutine to own: where "respawn" is planned, the task
+        starts another by it as it ends.
+        """
         self.recording._note(self, "background", "begin")
         try:
             await asyncio.Event().wait()
         finally:
+            if spawn is not None and self.recording._due(self, "respawn"):
+                with contextlib.suppress(Exception):  # a host may refuse, and closes it
+                    spawn(self.background())
             for _ in range(10):
                 await asyncio.sleep(0)
             self.recording._note(self, "background", "end")
@@ -466,6 +490,11 @@ class Probe:
             return
         answer = action(self)
         if not inspect.isawaitable(answer):
+            return
+        recording = self.recording
+        if not getattr(answer, "blocks_thread", False) and worker_thread.foreign(recording.loop):
+            assert recording.loop is not None
+            worker_thread.wait_on(recording.loop, answer, recording.released)
             return
         try:
             _drive(answer)

@@ -10,6 +10,7 @@ import pytest
 
 from hot_reload_conformance.contract.clause import Profile
 from hot_reload_conformance.contract.clauses import CONTRACT
+from hot_reload_conformance.explored import Explored
 from hot_reload_conformance.report.json import SCHEMA, from_plain, to_json, to_plain, write_json
 from hot_reload_conformance.report.summary import Report, SubjectReport
 from hot_reload_conformance.subjects.source import SourceKind
@@ -38,6 +39,14 @@ FAILURE = CheckResult(
     ),
     duration_seconds=0.25,
     notes=("seen twice",),
+    explored=Explored(
+        machine="core",
+        examples=3,
+        steps=40,
+        rules={"load": 10, "reload": 30},
+        transitions={"absent: load → ok": 10, "live: reload → ok": 30},
+        required=("absent: load → ok", "live: reload-fail → failed"),
+    ),
 )
 PASS = CheckResult(
     code="HR-PLUG-02", check="metadata", subject="counter", verdict=Verdict.PASS, stale=True
@@ -150,3 +159,18 @@ def test_writing_makes_the_folder(report: Report, tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "report.json"
     write_json(report, path)
     assert json.loads(path.read_text(encoding="utf-8")) == to_json(report)
+
+
+def test_what_a_machine_went_through_is_in_the_report(report: Report) -> None:
+    machines = [each["machines"] for each in to_json(report)["subjects"]]
+    assert machines[1] == []
+    (core,) = machines[0]
+    assert core["machine"] == "core"
+    assert core["transitions"]["live: reload → ok"] == 30
+    assert core["missing"] == ["live: reload-fail → failed"]
+
+
+def test_results_of_before_there_was_coverage_can_be_read() -> None:
+    old = to_plain(PASS)
+    del old["explored"]
+    assert from_plain(old) == PASS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hot_reload_conformance.contract.clauses import CONTRACT
+from hot_reload_conformance.explored import Explored
 from hot_reload_conformance.report.markup import plain, width_of
 from hot_reload_conformance.report.story import headline, story
 from hot_reload_conformance.report.summary import Report, SubjectReport
@@ -287,3 +288,42 @@ def test_long_lines_among_the_moments_are_folded() -> None:
 def test_moments_of_another_form_are_listed_as_they_are() -> None:
     assert timeline(["something else"]) == ["something else"]
     assert timeline([]) == []
+
+
+def _explored(machine: str, *required: str) -> Explored:
+    return Explored(
+        machine=machine,
+        examples=12,
+        steps=1240,
+        rules={"load": 240, "reload": 1000},
+        transitions={"absent: load → ok": 240, "live: reload → ok": 1000},
+        required=("absent: load → ok", "live: reload → ok", *required),
+    )
+
+
+def _machines(*explored: Explored) -> Report:
+    results = [
+        _result(code, Verdict.PASS, explored=each)
+        for code, each in zip(("HR-SWAP-01", "HR-STATE-01", "HR-ROLL-01"), explored, strict=False)
+    ]
+    return _report(SubjectReport("toy", SourceKind.HOST, tuple(results)))
+
+
+def test_what_the_machines_explored_is_one_line() -> None:
+    report = _machines(_explored("core"), _explored("stateful"))
+    assert "explored: 2 machines, 4 rules, 4 of 4 transitions, 2,480 steps" in _text(report)
+    assert "explored" not in _text(_report(TOY))
+
+
+def test_more_words_tell_of_each_machine() -> None:
+    report = _machines(_explored("core"), _explored("stateful"), _explored("core"))
+    text = plain(report_lines(report, verbose=True))
+    assert "  core       explored: 2 rules, 2 of 2 transitions, 2,480 steps in 24 examples" in text
+    assert "  stateful   explored: 2 rules, 2 of 2 transitions, 1,240 steps in 12 examples" in text
+
+
+def test_what_a_machine_never_came_to_is_always_told() -> None:
+    report = _machines(_explored("core", "live: reload-fail → failed"), _explored("core"))
+    text = " ".join(_text(report).split())
+    assert "1 machine, 2 rules, 2 of 3 transitions" in text
+    assert "the core machine never came to: live: reload-fail → failed" in text

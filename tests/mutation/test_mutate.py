@@ -6,6 +6,7 @@ import importlib.util
 import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,19 @@ def test_draws_are_of_each_module_and_repeatable(mutate: ModuleType) -> None:
     assert len(mutate.draw(names, ["a/b"], 0, 5)) == 9
 
 
+def test_rounds_take_as_many_of_one_module_as_of_another(mutate: ModuleType) -> None:
+    made = {"m.a": 3, "m.b": 2, "m.c": 5}
+    names = [f"{m}.x_f__mutmut_{n}" for m, count in made.items() for n in range(count)]
+    parts = mutate.rounds(names, 2)
+    assert [[mutate.module_of(each) for each in part] for part in parts] == [
+        ["m.a", "m.a", "m.b", "m.b", "m.c", "m.c"],
+        ["m.a", "m.c", "m.c"],
+        ["m.c"],
+    ]
+    assert sorted(each for part in parts for each in part) == sorted(names)
+    assert mutate.rounds(names, len(names)) == [names]
+
+
 def test_the_folder_holds_the_contract_and_no_other_test(
     mutate: ModuleType, tmp_path: Path
 ) -> None:
@@ -92,6 +106,23 @@ def test_the_folder_holds_the_contract_and_no_other_test(
     assert config["only_mutate"] == ["src/hot_reload/policy/guards.py"]
     for source in config["only_mutate"]:
         assert (tmp_path / "made" / source).is_file()
+
+
+def test_a_thin_contract_has_some_variants_and_no_machines(
+    mutate: ModuleType, tmp_path: Path
+) -> None:
+    checks = {}
+    for thin in (0, 3):
+        mutate.prepare(tmp_path / str(thin), ["policy/guards"], thin=thin)
+        made: dict[str, Any] = {}
+        exec((tmp_path / str(thin) / "tests" / "test_contract.py").read_text(), made)
+        checks[thin] = {each.id: each for each in made["CHECKS"]}
+    adapter = made["ReferenceAdapter"]
+    assert any(each.explores for each in checks[0].values())
+    assert not any(each.explores for each in checks[3].values())
+    for name, each in checks[3].items():
+        many = len(checks[0][name].variants(adapter))
+        assert min(many, 2) <= len(each.variants(adapter)) <= min(many, 3)
 
 
 def test_a_module_that_is_not_there_is_named(mutate: ModuleType, tmp_path: Path) -> None:

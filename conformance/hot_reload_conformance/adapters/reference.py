@@ -456,7 +456,7 @@ def _class(spec: PluginSpec, name: str) -> list[str]:
     for hook in HOOKS:
         lines.append(f"    async def {hook}(self): await self.p.ahook({hook!r})")
         if spec.background and hook == "start":
-            lines[-1] += "; self.context.spawn(self.p.background())"
+            lines[-1] += "; self.context.spawn(self.p.background(self.context.spawn))"
         if spec.settings and hook == "start":
             lines[-1] += "; self.p.configure(self.context.config)"
     lines.append("    async def health_check(self): return await self.p.ahealth_check()")

@@ -8,12 +8,18 @@ are stepped by hand, inside the hook. One that waits all the same becomes a task
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
 from collections.abc import Coroutine, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from hot_reload_conformance import worker_thread
+from hot_reload_conformance.probe import Recording
+
 T = TypeVar("T")
+BEGIN_SECONDS = 0.05
+"""For a hook in a worker thread to see what it asked for come to its end, or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,18 @@ def begin(coroutine: Coroutine[Any, Any, T], *, as_task: bool) -> asyncio.Future
     future: asyncio.Future[Ended[T]] = asyncio.get_running_loop().create_future()
     future.set_result(ended)
     return future
+
+
+def begin_in_hook(
+    coroutine: Coroutine[Any, Any, T], recording: Recording
+) -> asyncio.Future[Ended[T]]:
+    """``begin``, from inside a hook of a plugin's, in whichever thread the host runs it."""
+    if not worker_thread.foreign(recording.loop):
+        return begin(coroutine, as_task=recording.asynchronous)
+    assert recording.loop is not None
+    running = asyncio.run_coroutine_threadsafe(_contained(coroutine), recording.loop)
+    concurrent.futures.wait({running}, timeout=BEGIN_SECONDS)
+    return asyncio.wrap_future(running, loop=recording.loop)
 
 
 def step(coroutine: Coroutine[Any, Any, T]) -> tuple[Ended[T] | None, Any]:

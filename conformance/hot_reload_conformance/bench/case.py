@@ -41,10 +41,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much a profile of the run spends. ``examples`` and ``steps`` are a machine's."""
+    """How much a profile of the run spends.
+
+    ``examples`` and ``steps`` are a machine's, on top of its own scripts; how they were chosen
+    stands in ``docs/reference/state-machines.md``.
+    """
 
     name: str = "quick"
-    examples: int = 20
+    examples: int = 10
     steps: int = 25
     repeats: int = 5
     """How often checks of the kind "after N reloads" reload."""
@@ -86,6 +90,9 @@ class Case:
     _sequences: dict[str, int] = field(default_factory=dict)
     accepted: list[Event] = field(default_factory=list)
     """The events that the host accepted, in the order in which ``emit`` returned."""
+
+    def __post_init__(self) -> None:
+        self.recording.loop = self.recording.loop or asyncio._get_running_loop()
 
     @property
     def claims(self) -> frozenset[Claim]:

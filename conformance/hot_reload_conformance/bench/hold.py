@@ -32,14 +32,18 @@ class Hold:
         if self.then is not None:
             self.then(probe)
 
-    async def reached(self, operation: asyncio.Future[Any]) -> None:
+    async def reached(self, operation: asyncio.Future[Any], unless: str = "") -> None:
         """Wait until the plugin stands in the hook.
 
+        ``unless`` says why an operation may end without it, where it may.
+
         Raises:
-            NotClaimed: the host's hooks are synchronous.
+            NotClaimed: the host's hooks are synchronous, or what ``unless`` says.
             CannotJudge: ``operation`` ended without running the hook.
         """
         if not await self.reached_or(operation):
+            if unless:
+                raise NotClaimed(unless)
             raise CannotJudge("the operation ended without the hook in which it was to be held")
 
     async def reached_or(self, operation: asyncio.Future[Any]) -> bool:

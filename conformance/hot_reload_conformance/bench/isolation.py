@@ -129,19 +129,20 @@ def recording_installed() -> Iterator[probe.Recording]:
 
 
 @contextlib.contextmanager
-def alarm(seconds: float) -> Iterator[None]:
-    """Interrupt a blocked main thread after ``seconds``; elsewhere nothing can."""
+def alarm(seconds: float) -> Iterator[threading.Event]:
+    """Interrupt a blocked main thread after ``seconds``; elsewhere nothing can.
+
+    The event is set once it did.
+    """
+    fired = threading.Event()
     if threading.current_thread() is not threading.main_thread() or not hasattr(
         signal, "setitimer"
     ):
-        yield
+        yield fired
         return
 
-    fired = False
-
     def overdue(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal fired
-        fired = True
+        fired.set()
         raise Overdue
 
     # pytest-timeout uses the same timer for the whole item: what it had left is put back.
@@ -151,7 +152,7 @@ def alarm(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, rest)
     began = time.monotonic()
     try:
-        yield
+        yield fired
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -161,7 +162,7 @@ def alarm(seconds: float) -> Iterator[None]:
         elif rest:
             signal.raise_signal(signal.SIGALRM)  # now: a moment later it hits pytest itself
         # A host that contains every exception contained this one too, and went on.
-        if fired:
+        if fired.is_set():
             raise Overdue
 
 

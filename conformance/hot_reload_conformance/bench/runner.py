@@ -36,13 +36,16 @@ from hot_reload_conformance.bench.isolation import (
 )
 from hot_reload_conformance.bench.tally import judged
 from hot_reload_conformance.check import Check, Variant
+from hot_reload_conformance.explored import Explored
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import (
     CannotJudge,
     CheckResult,
+    Exploration,
     Finding,
     KitError,
     NotClaimed,
+    NotVerified,
     Step,
     Verdict,
     Violation,
@@ -75,25 +78,36 @@ def run_host_check(
             reason=f"not claimed: {names}. Add it to the adapter's claims to have it checked.",
         )
     variants = [each for each in check.variants(subject.adapter) if only in (None, each.name)]
-    return judged(
+    explored: list[Explored] = []
+    result = judged(
         check,
         subject.name,
         variants,
-        lambda variant: _judged(subject, check, variant, budget),
+        lambda variant: _judged(subject, check, variant, budget, explored),
         stop_at_first=stop_at_first,
     )
+    return replace(result, explored=explored[0]) if explored else result
 
 
-def _judged(subject: HostSubject, check: Check, variant: Variant, budget: Budget) -> Finding | None:
+def _judged(
+    subject: HostSubject, check: Check, variant: Variant, budget: Budget, explored: list[Explored]
+) -> Finding | None:
     if not check.explores:
         return run_variant(subject, _bound(check, variant), variant, check, budget)
     try:  # it makes a case of its own for each of its examples
-        found: Finding | None = check.run(subject, budget)
+        found: Exploration | Finding | None = check.run(subject, budget)
+    except NotVerified as error:
+        explored.append(error.explored)
+        raise
     except (NotClaimed, CannotJudge, KitError):
         raise
     except Exception as error:
         raise _broken(error) from error
-    return found
+    if not isinstance(found, Exploration):
+        return found
+    if found.explored is not None:
+        explored.append(found.explored)
+    return found.finding
 
 
 def _broken(error: Exception) -> KitError:
@@ -120,18 +134,21 @@ def run_variant(
         NotClaimed: the check needs more than the subject claims.
     """
     case: Case | None = None
+    found: Violation | None = None
     deadline_seconds = deadline_of(check, subject.adapter)
 
     async def main(workdir: Path, recording: probe.Recording) -> None:
-        nonlocal case
+        nonlocal case, found
         case = Case(make_adapter(subject), recording, workdir, _lent(subject, check), budget)
         await opened(case)
         try:
             await within(run(case), deadline_seconds)
-        except Violation:
+        except Violation as violation:
             # A host that is broken may not close either: what was found is the news.
+            # What came of the interruption is no news: that it had to be interrupted is.
+            found = None if interrupted.is_set() else violation
             with contextlib.suppress(KitError):
-                await let_go(case)
+                await let_go(case, CLOSE_BROKEN_SECONDS * deadline_seconds / check.deadline_seconds)
             raise
         except BaseException:
             await let_go(case)
@@ -156,7 +173,7 @@ def run_variant(
             user_interrupts(),
             folder() as workdir,
             recording_installed() as recording,
-            alarm(deadline_seconds + BLOCKED_GRACE_SECONDS),
+            alarm(deadline_seconds + BLOCKED_GRACE_SECONDS) as interrupted,
         ):
             _contain_exits(lambda: run_in_own_loop(lambda: main(workdir, recording)))
     except Violation as violation:
@@ -169,6 +186,8 @@ def run_variant(
     except (NotClaimed, CannotJudge, KitError):
         raise
     except Overdue:
+        if found is not None:
+            return finding(found)
         return finding(
             Violation(
                 f"the host blocked its thread beyond {deadline_seconds:g} s"
@@ -231,7 +250,13 @@ def self_test(subject: HostSubject, *, thorough: bool = False) -> str | None:
     leaves too: it may be the host that does not let go, so no verdict depends on it.
     """
     from hot_reload_conformance.bench.holdings import Holdings, settled
-    from hot_reload_conformance.bench.selftest import MORE, SELF_TEST, missing_methods, plainly
+    from hot_reload_conformance.bench.selftest import (
+        MORE,
+        SELF_TEST,
+        missing_methods,
+        not_async,
+        plainly,
+    )
 
     problem = missing_methods(subject.adapter, subject.claims)
     if problem:
@@ -257,10 +282,10 @@ def self_test(subject: HostSubject, *, thorough: bool = False) -> str | None:
                 Budget(),
             )
         except (KitError, CannotJudge, NotClaimed) as error:
-            return str(error)
+            return not_async(subject.adapter, str(error))
         if found is not None:
             again = " (the first run was fine: the adapter keeps something)" if attempt == 1 else ""
-            return f"{plainly(found)}{again}"
+            return not_async(subject.adapter, f"{plainly(found)}{again}")
         # What the first run left may be made once and kept for good, as a library's thread is.
         if thorough and attempt and left:
             return (
@@ -285,6 +310,8 @@ BLOCKED_GRACE_SECONDS = 5.0
 """How much longer than its deadline a check may block the thread before it is interrupted."""
 OPEN_DEADLINE_SECONDS = 10.0
 """For an adapter's ``open`` and its ``close``."""
+CLOSE_BROKEN_SECONDS = 2.0
+"""For the ``close`` of a host in which something was found: it may wait for what never ends."""
 
 
 async def opened(case: Case) -> None:
@@ -297,20 +324,20 @@ async def opened(case: Case) -> None:
         raise KitError(f"your adapter's open() raised {type(error).__name__}: {error}") from error
 
 
-async def let_go(case: Case) -> None:
+async def let_go(case: Case, deadline_seconds: float = OPEN_DEADLINE_SECONDS) -> None:
     """End the case: no plan comes true any more, what hangs may end, the host is closed."""
     case.recording.unplanned()
     case.recording.released.set()
-    await closed(case)
+    await closed(case, deadline_seconds)
 
 
-async def closed(case: Case) -> None:
+async def closed(case: Case, deadline_seconds: float = OPEN_DEADLINE_SECONDS) -> None:
     """Close the case's adapter, unless the check did; what it raises is a ``KitError``."""
     if case.closed:
         return
     case.closed = True
     try:
-        await within(case.adapter.close(), OPEN_DEADLINE_SECONDS)
+        await within(case.adapter.close(), deadline_seconds)
     except Violation as late:
         raise KitError(f"your adapter's close() {late.message}") from None
     except Exception as error:

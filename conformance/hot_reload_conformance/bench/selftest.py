@@ -6,10 +6,13 @@ so a failure here is a kit-error that names the adapter, never a failed clause.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import PurePath
 
 from hot_reload_conformance.adapter import (
+    ALL_STAGES,
     METHODS,
     Claim,
     Event,
@@ -21,7 +24,8 @@ from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import ONE, Check
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.contract.clauses import CONTRACT
-from hot_reload_conformance.verdict import Finding
+from hot_reload_conformance.nearest import did_you_mean
+from hot_reload_conformance.verdict import Finding, KitError
 
 CORE_METHODS = ("open", "render", "load", "call")
 TOKEN = 4711
@@ -35,7 +39,11 @@ def missing_methods(
     for method in CORE_METHODS:
         if not implements(adapter, method):
             return f"your adapter {adapter.name!r} has no {method}(), which every adapter needs"
-    for claim in sorted(adapter.claims if claims is None else claims, key=lambda each: each.value):
+    claims = adapter.claims if claims is None else claims
+    wrong = _wrong_words(adapter, claims)
+    if wrong:
+        return wrong
+    for claim in sorted(claims, key=lambda each: each.value):
         for method in METHODS.get(claim, ()):
             if not implements(adapter, method):
                 return (
@@ -43,6 +51,55 @@ def missing_methods(
                     "write it, or drop the claim"
                 )
     return None
+
+
+def _wrong_words(adapter: type[HostAdapter], claims: Iterable[object]) -> str | None:
+    known = {each.value: each.name for each in Claim}
+    for claim in claims:
+        if not isinstance(claim, Claim):
+            name = known.get(str(claim))
+            hint = f" Write Claim.{name}." if name else did_you_mean(str(claim), known)
+            return (
+                f"your adapter {adapter.name!r} claims {claim!r}, which is no Claim: `claims` "
+                "is a frozenset of hot_reload_conformance.Claim, as in "
+                f"frozenset({{Claim.RELOAD}}).{hint}"
+            )
+    stages: object = adapter.stages
+    known_stages = f"`stages` is a tuple of {', '.join(ALL_STAGES)}"
+    if isinstance(stages, str):
+        return (
+            f"your adapter {adapter.name!r} declares the string {stages!r} as its stages: "
+            f"{known_stages}; one alone is ({stages!r},)"
+        )
+    for stage in adapter.stages:
+        if stage not in ALL_STAGES:
+            return (
+                f"your adapter {adapter.name!r} declares the stage {stage!r}: {known_stages}."
+                f"{did_you_mean(str(stage), ALL_STAGES)}"
+            )
+    return None
+
+
+_NOT_AWAITABLE = re.compile(r"can't be used in 'await' expression|can't be awaited")
+
+
+def not_async(adapter: type[HostAdapter], problem: str) -> str:
+    """``problem``, with what to do where the adapter has methods that cannot be awaited."""
+    if not _NOT_AWAITABLE.search(problem):
+        return problem
+    plain = [
+        name
+        for name, base in vars(HostAdapter).items()
+        if inspect.iscoroutinefunction(base)
+        and not inspect.iscoroutinefunction(getattr(adapter, name))
+    ]
+    if not plain:
+        return problem
+    named = ", ".join(f"{each}()" for each in plain)
+    return (
+        f"{problem}. Ordinary functions in your adapter: {named}."
+        " Write `async def`, though nothing in them awaits; render() alone is an ordinary one"
+    )
 
 
 async def _plain_plugin(case: Case) -> None:
@@ -134,8 +191,46 @@ async def _two_handlers(case: Case) -> None:
     )
 
 
+async def _another_plugin(case: Case) -> None:
+    """Of another name and version than the one before: an adapter may have those by heart."""
+    spec = PluginSpec(name="beta", version="v2")
+    case.write(spec)
+    reply = await case.load(spec.ref)
+    case.expect(
+        reply.ok,
+        f"your adapter loads the plugin alpha, but none of another name: {reply.everything or ''}. "
+        f"Does load() load what its argument names? It was given {spec.ref!r}",
+        expected="loaded",
+        seen="failed",
+    )
+    replies = await case.replies()
+    case.expect(
+        replies == ["v2"],
+        "your adapter does not show the plugin that it is given: beta in version v2 was written "
+        "and loaded, and call() gives other replies than that one's. render() writes spec.name "
+        "and spec.version into the text: probe.attach({spec.name!r}, {spec.version!r}); and "
+        "load() loads what its argument names",
+        expected=["v2"],
+        seen=replies,
+    )
+
+
 def _rendered(case: Case, spec: PluginSpec) -> None:
-    for name in case.adapter.render(spec):
+    files: object = case.adapter.render(spec)
+    if inspect.iscoroutine(files):
+        files.close()
+        raise KitError(
+            "your adapter's render() is a coroutine: it alone is an ordinary function. Write "
+            "`def render(self, spec)`, without async"
+        )
+    if not isinstance(files, Mapping) or not all(
+        isinstance(each, str) for pair in files.items() for each in pair
+    ):
+        raise KitError(
+            "your adapter's render() is to return a mapping, relative path to text, both of them "
+            f"str, as in {{f'{{spec.ref}}.py': TEXT}}; it returned {files!r:.80}"
+        )
+    for name in files:
         path = PurePath(name)
         case.expect(
             not path.is_absolute() and ".." not in path.parts,
@@ -179,5 +274,5 @@ def _check(run: Callable[[Case], Awaitable[None]]) -> Check:
 
 SELF_TEST = _check(_plain_plugin)
 """Run through the same bench as any check; twice, since the second shows what the first left."""
-MORE: tuple[Check, ...] = (_check(_two_handlers),)
+MORE: tuple[Check, ...] = (_check(_another_plugin), _check(_two_handlers))
 """What else an adapter has to do, each in a case of its own."""

@@ -20,7 +20,7 @@ from hot_reload_conformance.adapter import Claim, PluginSpec, Ports
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.probe import Moment
 from hot_reload_conformance.verdict import NotClaimed, Violation
-from hot_reload_fixtures.clock import ManualClock
+from hot_reload_fixtures.clock import ManualClock, ManualTimer
 from hot_reload_fixtures.hints import ScriptedHints
 from hot_reload_fixtures.mutators import SaveStyle, save
 
@@ -31,10 +31,27 @@ _STEP_SECONDS = 0.1
 _STEPS = 300
 
 
+class CaseClock(ManualClock):
+    """The clock of a case: what a host lets out of its timers stays there, as on an event loop."""
+
+    def __init__(self) -> None:
+        super().__init__(start_seconds=1_000.0)
+        self.escaped: list[Exception] = []
+
+    def call_later(self, delay_seconds: float, callback: Callable[[], None]) -> ManualTimer:
+        def contained() -> None:
+            try:
+                callback()
+            except Exception as error:
+                self.escaped.append(error)
+
+        return super().call_later(delay_seconds, contained)
+
+
 def manual_ports() -> Ports:
     """Ports of a case in virtual time; its deadlines are far away."""
     return Ports(
-        clock=ManualClock(start_seconds=1_000.0),
+        clock=CaseClock(),
         hook_deadline_seconds=600.0,
         drain_deadline_seconds=600.0,
         hints=ScriptedHints(),
@@ -98,6 +115,10 @@ class Watching:
             raise Violation(
                 f"the watch never rests: {error}", expected="a pause", seen="none"
             ) from None
+        if isinstance(self.clock, CaseClock):
+            for escaped in self.clock.escaped:
+                self.case.tell(f"a timer of the host's lets out {_named(escaped)}", broken=True)
+            self.clock.escaped.clear()
 
     async def settle(self) -> None:
         """Let the declared bound pass within which the last edit has to run."""
@@ -222,6 +243,13 @@ class Watching:
 
     def _absolute(self) -> float:
         return time.monotonic() if self.clock is None else self.clock.now()
+
+
+def _named(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return f"{type(error).__name__}, whose text cannot be shown"
 
 
 @contextmanager

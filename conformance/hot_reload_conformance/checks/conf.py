@@ -84,11 +84,17 @@ def _changed(change: Change, settings: Settings) -> Settings:
 def _bad_files(adapter: type[HostAdapter]) -> Sequence[Variant]:
     names = ["empty", "blank", "half-written", "not UTF-8", "gone", "a directory", "a wrong value"]
     names += ["a list", "nothing but a number", "twice half-written", "a wrong value further down"]
-    return [
+    found = [
         Variant(f"{ending} {name}", (ending, name))
         for ending in adapter.config_formats
         for name in (names if ending == adapter.config_formats[0] else names[:3] + names[6:7])
     ]
+    if implements(adapter, "configure"):
+        found.append(Variant(_IN_A_MAPPING, ("", _IN_A_MAPPING)))
+    return found
+
+
+_IN_A_MAPPING = "a wrong value in a mapping"
 
 
 @check("HR-CONF-02", variants=_bad_files)
@@ -97,6 +103,9 @@ async def invalid_keeps_old(case: Case, value: tuple[str, str]) -> None:
     file = SettingsFile(case, ending)
     await file.applied()
     mark = case.recording.mark()
+    if what == _IN_A_MAPPING:
+        await _wrong_mapping(case, file, mark)
+        return
     line: int | None = None
     if what.startswith("a wrong value"):
         line = _wrong_value(file, "gamma" if what.endswith("down") else "alpha")
@@ -146,6 +155,35 @@ async def invalid_keeps_old(case: Case, value: tuple[str, str]) -> None:
             expected="size",
             seen=words,
         )
+
+
+async def _wrong_mapping(case: Case, file: SettingsFile, mark: int) -> None:
+    """What a program hands over is judged as what stands in a file, by its key at least."""
+    given = copy.deepcopy(file.running)
+    given["alpha"]["greeting"] = "beside a wrong value"
+    given["beta"]["size"] = "no whole number"
+    reply = await case.configure(given)
+    case.expect(
+        not reply.ok,
+        "a mapping with a text for beta's size, which has to be a whole number, is accepted",
+        expected="a refusal",
+        seen="success",
+    )
+    await file.expect_running("after a mapping with a wrong value was refused")
+    moments = case.recording.moments[mark:]
+    given_settings = sorted({m.plugin for m in moments if m.what == "configure"} & {"beta"})
+    case.expect(
+        not given_settings,
+        "a mapping with a wrong value was refused, and yet the plugin had been given it",
+        expected="nothing given to beta",
+        seen=[str(m) for m in moments],
+    )
+    case.expect(
+        "size" in reply.everything,
+        "the refusal of a mapping with a wrong value does not name the key",
+        expected="size",
+        seen=reply.everything or "no word why",
+    )
 
 
 def _wrong_value(file: SettingsFile, plugin: str) -> int:

@@ -18,6 +18,7 @@ from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.traffic import Traffic
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
+from hot_reload_conformance.checks.observe import NOT_HOOKS
 from hot_reload_conformance.checks.stages import stages
 from hot_reload_conformance.probe import Moment
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
@@ -357,11 +358,13 @@ Life: TypeAlias = tuple[list[Moment], list[probe.Delivery]]
 
 
 def lives(case: Case, name: str) -> dict[str, Life]:
-    """For each version of ``name``: its instance's moments, and what was delivered to it."""
+    """For each version of ``name``: the moments of its life, and what was delivered to it.
+
+    Its life is an instance's, or the module's own where a plugin is a module of functions.
+    """
     found: dict[str, Life] = {}
-    modules = {m.serial for m in case.recording.moments if m.what == "import"}
     for moment in list(case.recording.moments):
-        if moment.plugin == name and moment.serial not in modules:
+        if moment.plugin == name and moment.what not in NOT_HOOKS:
             found.setdefault(moment.version, ([], []))[0].append(moment)
     for delivery in list(case.recording.deliveries):
         if delivery.plugin == name:

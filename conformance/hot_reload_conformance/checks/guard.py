@@ -17,7 +17,7 @@ from hot_reload_conformance.checks.stages import stages
 from hot_reload_conformance.probe import PlannedError, Probe, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
-LAST = PluginSpec(name="last", sink=True)
+LAST = PluginSpec(name="writer", sink=True)
 _SEEDS = 12
 
 
@@ -57,24 +57,26 @@ async def last_sink_stays(case: Case, way: str | Fault) -> None:
         await _ready(case)
         await way.strike(case, spec.at("v2"))
         case.expect(
-            await receivers(case) == ["last"],
+            await receivers(case) == [LAST.name],
             f"a reload of the last sink that failed at {way.stage} took it away: "
             "events reach no sink",
-            expected=["last"],
+            expected=[LAST.name],
             seen="no sink",
         )
         return
+    beside = ""
     if way in ("both", "disabled"):
         await added(case, PluginSpec(name="other", sink=True))
         await _ready(case)
         reply = await (case.remove_sink if way == "both" else case.disable)("other")
         if not reply.ok:
             raise CannotJudge(f"one of two sinks could not go: {reply.everything or 'no word'}")
+        beside = ", beside a disabled one" if way == "disabled" else ""
         way = "remove_sink"
     await _ready(case)
-    reply = await getattr(case, way)("last")
+    reply = await getattr(case, way)(LAST.name)
     case.expect(
-        await receivers(case) == ["last"],
+        await receivers(case) == [LAST.name],
         f"{way} took the last sink away: events reach no sink",
         expected="a refusal",
         seen=f"{reply}",
@@ -86,6 +88,13 @@ async def last_sink_stays(case: Case, way: str | Fault) -> None:
         else f"{way} of the last sink was refused without a word why",
         expected="a refusal that says why",
         seen=f"{reply}",
+    )
+    case.expect(
+        LAST.name in reply.everything,
+        f"the refusal of {way} of the last sink{beside} does not name the sink: nobody can tell "
+        "it from a crash, or know which one is meant",
+        expected=f"a message with {LAST.name!r} in it",
+        seen=reply.everything,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from hot_reload_conformance import probe
 
@@ -30,6 +30,8 @@ class Hang:
     recording: probe.Recording
     swallows: bool
     undrivable: Callable[[], object] | None
+    blocks_thread: ClassVar[bool] = True
+    """In a worker thread it is that thread that hangs."""
 
     def __await__(self) -> Generator[Any, Any, None]:
         try:

@@ -94,7 +94,7 @@ async def neighbours_unharmed(
     ]
     case.expect(
         not touched,
-        f"{how} hooks of the neighbour {NEIGHBOUR.name!r} were run for it",
+        f"by the {how} the hooks of the neighbour {NEIGHBOUR.name!r} were run too",
         expected="none",
         seen=touched,
     )

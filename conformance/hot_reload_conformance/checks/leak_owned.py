@@ -9,6 +9,7 @@ import tracemalloc
 from hot_reload_conformance.adapter import Claim, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.observe import turns
 from hot_reload_conformance.checks.stages import plain
 from hot_reload_conformance.probe import PlannedError, raising
 from hot_reload_conformance.verdict import NotClaimed
@@ -56,6 +57,8 @@ async def _round(case: Case, number: int, failing: bool) -> None:
         case.recording.unplanned()
     else:
         await case.reloaded(spec)
+    # As programs do now and then: a host that watches what it let go of sees it gone.
+    gc.collect(1)
     # What the kit itself remembers of it is no growth of the host's.
     case.story.clear()
     case.escaped.clear()
@@ -70,9 +73,11 @@ def _traced() -> int:
     return tracemalloc.get_traced_memory()[0]
 
 
+_RESPAWN = "respawn"
 _OWNED = (
     Variant("a reload", "reload"),
     Variant("an unload", "unload"),
+    Variant("an unload, while a task starts another", _RESPAWN),
     Variant("a reload that fails after start", "failed"),
 )
 
@@ -84,13 +89,16 @@ async def owned_work_cancelled(case: Case, what: str) -> None:
         raise NotClaimed(
             "tasks that a plugin starts: have render() obey `spec.background` to show them"
         )
-    needed = Claim.UNLOAD if what == "unload" else Claim.RELOAD
+    needed = Claim.UNLOAD if what in ("unload", _RESPAWN) else Claim.RELOAD
     if needed not in case.claims:
         raise NotClaimed(needed.value)
     if what == "failed" and "health_check" not in case.adapter.stages:
         raise NotClaimed("no stage 'health_check' in `stages`, after start")
     await case.loaded(spec)
     version = "v1"
+    if what == _RESPAWN:
+        await _unloaded_as_one_starts_another(case, spec)
+        return
     if what == "unload":
         await case.unload(spec.ref)
     elif what == "failed":
@@ -120,4 +128,26 @@ async def owned_work_cancelled(case: Case, what: str) -> None:
         f"{running - done} tasks of the plugin run, and {serving} generation serves",
         expected=f"{serving} at most",
         seen=f"{running - done} tasks",
+    )
+
+
+async def _unloaded_as_one_starts_another(case: Case, spec: PluginSpec) -> None:
+    case.recording.plan(_RESPAWN, lambda _: None, plugin=spec.name)
+    await turns()  # the task has to run before it can be cancelled
+    await case.unload(spec.ref)
+    if case.recording.pending():
+        case.recording.unplanned()
+        raise NotClaimed(
+            "a task that starts another as it is cancelled: have render() write "
+            "`self.p.background(spawn)`, where spawn(coroutine) has the host own one more"
+        )
+    await turns()
+    begun = case.recording.count("background", spec.name)
+    ended = case.recording.whats(spec.name, None, "end").count("background")
+    case.expect(
+        ended == begun,
+        "a task of the plugin's started another one as it was cancelled, and that runs on after "
+        "the unload",
+        expected="refused, or cancelled and awaited as well",
+        seen=f"{begun - ended} still running",
     )

@@ -29,13 +29,18 @@ Doing: TypeAlias = Callable[[Watching], Awaitable[None]]
 
 async def _edits(watching: Watching) -> None:
     pace = watching.pace
-    pause = pace.notice_seconds + 2 * pace.quiet_seconds
+    # From as fast as a watch can tell two edits apart, to leisurely: by the longest alone, whoever
+    # has no cooldown would keep one that is shorter than it.
+    told_apart = pace.notice_seconds + pace.quiet_seconds
+    longer = (0.0, pace.notice_seconds, pace.quiet_seconds)
+    pauses = itertools.cycle([1.05 * (told_apart + each) for each in longer])
     lasts = max(1.2 * pace.window_seconds if pace.limit else 0.0, 6 * pace.cooldown_seconds)
+    lasts = max(lasts, 6 * told_apart)
     began, number = watching.now(), 2
     while watching.now() - began < lasts:
         watching.save(version(number).at(f"v{number:03}"))
         number += 1
-        await watching.run(pause)
+        await watching.run(next(pauses))
     await watching.settle()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,8 @@ from hot_reload_conformance.probe import PlannedError, PlannedExit, raising
 from hot_reload_conformance.verdict import NotClaimed
 
 WHO = Event("who")
+_BARE = re.compile(r"(KeyError: *)?[\"']?ghost[\"']?")
+"""What ``plugins["ghost"]`` raises, and nothing else."""
 
 
 @check("HR-LOAD-05", variants=(Variant("same-bytes", "v1"), Variant("other-bytes", "v2")))
@@ -166,6 +169,13 @@ async def unknown_name(case: Case, operation: str) -> None:
         f"the refusal of {operation} of an unknown name does not say which name",
         expected="a message with 'ghost' in it",
         seen=reply.everything or "no message",
+    )
+    case.expect(
+        not _BARE.fullmatch(reply.everything.strip()),
+        f"{operation} of a name that nobody knows ends in a look-up that failed, with no word of "
+        "what is wrong",
+        expected="words that say that no such plugin is known",
+        seen=reply.everything,
     )
 
 

@@ -83,11 +83,17 @@ def _deeds(adapter: type[HostAdapter]) -> Sequence[Variant]:
         found["an unload"] = Deed("unload", lambda case: case.unload("alpha"))
     if Claim.ENABLE in adapter.claims:
         found["a disable"] = Deed("disable", lambda case: case.disable("alpha"))
-    return [Variant(name, (name, each)) for name, each in found.items()]
+    variants = [Variant(name, (name, each)) for name, each in found.items()]
+    if Claim.RELOAD in adapter.claims and implements(adapter, "acting_as"):
+        variants.append(Variant("a reload that a plugin asks for", None))
+    return variants
 
 
 @check("HR-OBS-05", variants=_deeds)
-async def audit(case: Case, value: tuple[str, Deed]) -> None:
+async def audit(case: Case, value: tuple[str, Deed] | None) -> None:
+    if value is None:
+        await _asked_for_by_a_plugin(case)
+        return
     what, deed = value
     await _audited(case)
     await case.loaded(ALPHA)
@@ -158,6 +164,39 @@ def _expect_record(case: Case, record: AuditRecord, deed: Deed, what: str, *, to
             expected=f"{deed}",
             seen=repr(seen),
         )
+
+
+async def _asked_for_by_a_plugin(case: Case) -> None:
+    """Whether it is refused or deferred, its records tell in whose name it was asked for."""
+    await _audited(case)
+    await case.loaded(ALPHA)
+    before = await _audited(case)
+    asked: list[object] = []
+
+    async def ask() -> None:
+        with case.adapter.acting_as("alice", "hotfix 4711"):
+            try:
+                asked.append(await case.adapter.reload("alpha"))
+            except Exception as error:  # a refusal, in this host's way
+                asked.append(error)
+
+    case.recording.plan("start", lambda _: ask(), plugin="alpha", version="v2")
+    await case.reloaded(ALPHA.at("v2"))
+    if not asked or isinstance(asked[0], probe.NotDrivable):
+        raise NotClaimed("a start hook that asks for a reload: this host's hooks cannot wait")
+    for _ in range(20):  # what is deferred comes when the first is over
+        await turns()
+    new = (await _audited(case))[len(before) :]
+    for record in new:
+        case.tell("a new audit record", seen=str(record))
+    hers = [record for record in new if (record.by, record.why) == ("alice", "hotfix 4711")]
+    case.expect(
+        bool(hers) and len(new) - len(hers) <= 1,
+        "a plugin asked for its own reload in alice's name, and not every audit record of that "
+        "tells so",
+        expected="one record of the reload that nobody asked for, and behind it hers",
+        seen=[f"{record.operation}, {record.result}, by {record.by!r}" for record in new],
+    )
 
 
 async def _audited(case: Case) -> Sequence[AuditRecord]:

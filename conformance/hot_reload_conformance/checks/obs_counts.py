@@ -128,6 +128,8 @@ async def counts_conserve(case: Case, drawn: Drawn) -> None:
     seed = drawn.seed if case.budget.seed is None else case.budget.seed + drawn.seed
     dice = random.Random(seed)
     before = await _counted(case)
+    if Claim.AUDIT in case.claims:
+        await case.guarded(case.adapter.audit(), "audit")
     steps = _steps(case)
     rounds = [dice.sample(steps, len(steps)) for _ in range(max(1, case.budget.repeats // 5))]
     loaded = False
@@ -136,6 +138,24 @@ async def counts_conserve(case: Case, drawn: Drawn) -> None:
             counts_as = await act(case)
             before = await _after(case, before, counts_as)
         loaded = step is not _out_and_in
+
+
+async def _agrees_with_audit(case: Case, before: Counts, now: Counts, step: str) -> None:
+    """The one attempt that was counted just now is of the kind that its audit record says."""
+    if Claim.AUDIT not in case.claims or now.attempts != before.attempts + 1:
+        return
+    records = await case.guarded(case.adapter.audit(), "audit")
+    counters = {"success": "successes", "failure": "failures", "refused": "refusals"}
+    counted = [n for n in counters.values() if getattr(now, n) > getattr(before, n)]
+    said = records[-1].result if records else ""
+    if said in counters and len(records) == now.attempts:
+        case.expect(
+            counted == [counters[said]],
+            f"{step} stands as {said!r} in the audit log, and is counted among the "
+            f"{' and '.join(counted)}: the two tell of one attempt differently",
+            expected=counters[said],
+            seen=str(now),
+        )
 
 
 async def _counted(case: Case) -> Counts:
@@ -169,6 +189,7 @@ async def _after(case: Case, before: Counts, counts_as: str) -> Counts:
         expected="a duration for every attempt, whatever came of it",
         seen=str(now),
     )
+    await _agrees_with_audit(case, before, now, step)
     if not counts_as:
         return now
     case.expect(

@@ -8,7 +8,9 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hot_reload_conformance import worker_thread
 from hot_reload_conformance.adapter import Event
+from hot_reload_conformance.bench.begin import begin_in_hook
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.probe import Moment, _drive
 from hot_reload_conformance.verdict import Violation
@@ -79,7 +81,7 @@ class Calls:
 
     case: Case
     answers: list[tuple[str, list[str] | BaseException]] = field(default_factory=list)
-    _running: list[asyncio.Future[None] | threading.Thread] = field(default_factory=list)
+    _running: list[asyncio.Future[Any] | threading.Thread] = field(default_factory=list)
 
     def __enter__(self) -> Calls:
         self.case.recording.listeners.append(self._seen)
@@ -91,8 +93,9 @@ class Calls:
     def _seen(self, moment: Moment) -> None:
         if moment.what in ("reply", "receive"):
             return
-        if self.case.recording.asynchronous:
-            self._running.append(asyncio.ensure_future(self._call(str(moment))))
+        recording = self.case.recording
+        if recording.asynchronous or worker_thread.foreign(recording.loop):
+            self._running.append(begin_in_hook(self._call(str(moment)), recording))
             return
         thread = threading.Thread(target=lambda: _drive(self._call(str(moment))), daemon=True)
         self._running.append(thread)

@@ -62,6 +62,13 @@ async def state_tolerant(case: PluginCase, _: Any) -> None:
             await bare.run(hooks.SET_RELOAD_STATE, copy.deepcopy(given[0]))
         await case.exercised(bare.plugin)
         state = (await bare.run(hooks.GET_RELOAD_STATE)).value
+    try:
+        copy.deepcopy(state)
+    except Exception as error:
+        raise CannotJudge(
+            f"the state cannot be copied ({type(error).__name__}: {error}), so no wrong one can be "
+            "made of it (see HR-PLUG-07)"
+        ) from None
     for what, wrong in wrong_states(state):
         async with case.bare() as bare:
             await case.started(bare)

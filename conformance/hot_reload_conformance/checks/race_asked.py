@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hot_reload_conformance import worker_thread
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.begin import begin
 from hot_reload_conformance.bench.case import Case
@@ -61,8 +62,12 @@ async def no_deadlock(case: Case, request: Request | None) -> None:
     case.write(other.at("v2"))
     case.write(PluginSpec(name="gamma"))
     asked: list[asyncio.Future[Any]] = []
+    elsewhere: list[str] = []
 
     def ask(at: Any) -> Any:
+        if worker_thread.foreign(at.recording.loop):
+            elsewhere.append(request.hook)
+            return None
         coroutine = _asked(case, request.what, other.ref if at.plugin == spec.name else spec.ref)
         asked.append(begin(coroutine, as_task=case.recording.asynchronous))
         if request.what == "call" or asked[-1].done():
@@ -81,7 +86,7 @@ async def no_deadlock(case: Case, request: Request | None) -> None:
     ended = reload.done() and all(each.done() for each in asked)
     for each in (reload, *asked):
         each.cancel()
-    words = request.what.replace("-other", " of another plugin").replace("-me", " of itself")
+    words = _WORDS[request.what]
     case.expect(
         ended,
         f"a deadlock: in a reload the {request.owner} one's {request.hook} asked the host for "
@@ -89,6 +94,11 @@ async def no_deadlock(case: Case, request: Request | None) -> None:
         expected="an answer, a refusal or a deferral",
         seen="still waiting",
     )
+    if elsewhere:
+        raise NotClaimed(
+            "what a plugin asks of its host from a hook: this host runs the hook in a thread of "
+            "its own, and the kit could ask from the thread of the event loop only"
+        )
     if not asked:
         raise CannotJudge(f"{request.hook} never ran in the reload, so nothing was asked")
     await turns()
@@ -98,6 +108,17 @@ async def no_deadlock(case: Case, request: Request | None) -> None:
         return
     reply = await case.reloaded(spec.at("v3"))
     case.expect(reply.ok, f"after {words} from a hook, the next reload fails: {reply.everything}")
+
+
+_WORDS = {
+    "call": "a call",
+    "emit": "an event to be taken",
+    "load-other": "the load of another plugin",
+    "reload-other": "the reload of another plugin",
+    "unload-other": "the unload of another plugin",
+    "unload-me": "the unload of itself",
+    "each-other": "the reload of another plugin, whose start asked for a reload of this one",
+}
 
 
 async def _asked(case: Case, what: str, other: str) -> Any:

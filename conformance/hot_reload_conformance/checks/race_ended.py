@@ -16,6 +16,7 @@ from hot_reload_conformance.checks.race_live import (
     Place,
     contained,
     no_task_left,
+    optional,
     plain_spec,
     planned_for,
     ready,
@@ -47,6 +48,8 @@ async def close_during_reload(case: Case, at: Place | None) -> None:
     if undrivable or (arrived.is_set() and operation.done()):
         operation.cancel()
         raise NotClaimed("the host's hooks are synchronous: nothing can be closed inside of one")
+    if not arrived.is_set() and optional(place):
+        raise NotClaimed(optional(place))
     if not arrived.is_set():
         raise CannotJudge(f"the {place.operation} never came to {place.hook}")
     case.closed = True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from hot_reload_conformance import probe
-from hot_reload_conformance.adapter import Claim, Event, PluginSpec
+from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
@@ -22,8 +23,30 @@ def restored_as_itself(case: Case) -> bool:
     return Claim.STOP_FIRST not in case.claims or Claim.BLUE_GREEN in case.claims
 
 
-@check("HR-ROLL-01", variants=stages)
-async def old_keeps_serving(case: Case, fault: Fault) -> None:
+@dataclass(frozen=True)
+class _GivesWay:
+    """The old one is stopped first, as it declares, and ``fault`` strikes then."""
+
+    fault: Fault
+
+
+def _failures(adapter: type[HostAdapter]) -> tuple[Variant, ...]:
+    found = stages(adapter)
+    if {Claim.STOP_FIRST, Claim.BLUE_GREEN, Claim.STATE} <= adapter.claims:
+        # Where every reload is one of these, the others have shown it.
+        found += tuple(
+            Variant(f"stopped first, {each.name}", _GivesWay(each.value))
+            for each in stages(adapter, kinds=(probe.PlannedError,), hangs=False)
+            if each.value.starts
+        )
+    return found
+
+
+@check("HR-ROLL-01", variants=_failures)
+async def old_keeps_serving(case: Case, fault: Fault | _GivesWay) -> None:
+    if isinstance(fault, _GivesWay):
+        await _given_back(case, fault.fault)
+        return
     await case.loaded(plain(case))
     await case.replies(Event("add", 5))
     state = await case.replies(Event("get"))
@@ -50,6 +73,28 @@ async def old_keeps_serving(case: Case, fault: Fault) -> None:
             expected=state,
             seen=kept,
         )
+
+
+async def _given_back(case: Case, fault: Fault) -> None:
+    """The old one comes back with its state, though it may be another object by then."""
+    await case.loaded(plain(case, stop_first=True))
+    await case.replies(Event("add", 5))
+    state = await case.replies(Event("get"))
+    await fault.strike(case, plain(case, "v2", stop_first=True))
+    await turns(5)
+    await case.expect_replies(
+        ["v1"],
+        f"a reload of a plugin that stops first failed ({fault.name}), and the old one did not "
+        "come back",
+    )
+    kept = await case.replies(Event("get"))
+    case.expect(
+        kept == state,
+        f"a reload of a plugin that stops first failed ({fault.name}), and the old one came back "
+        "without the state that it had",
+        expected=state,
+        seen=kept,
+    )
 
 
 @check("HR-ROLL-02", needs=[Claim.HOOKS], variants=few)

@@ -8,6 +8,12 @@ from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Channel, Claim, HostAdapter, PluginSpec, Reply
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.blamed import (
+    OneOfSeveral,
+    expect_blamed,
+    expect_file_named,
+    one_of_several,
+)
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.hang import hang
 from hot_reload_conformance.checks.observe import SHUTDOWN, hooks_of, serial_of, turns, who
@@ -48,11 +54,17 @@ def _with_clean_up(adapter: type[HostAdapter]) -> tuple[Variant, ...]:
             for each in few(adapter)
             if each.value.starts and each.value.cause == (CAUSE,)
         ]
-    return tuple(found)
+    return (*found, *one_of_several(adapter))
 
 
 @check("HR-ROLL-04", variants=_with_clean_up)
-async def failure_reported(case: Case, value: tuple[Fault, bool]) -> None:
+async def failure_reported(case: Case, value: tuple[Fault, bool] | OneOfSeveral | str) -> None:
+    if isinstance(value, OneOfSeveral):
+        await expect_blamed(case, value)
+        return
+    if isinstance(value, str):
+        await expect_file_named(case)
+        return
     fault, clean_up_fails = value
     await case.loaded(plain(case))
     if clean_up_fails:

@@ -182,12 +182,16 @@ _GONE = (
     *("no such", "not found", "or found", "missing", "does not exist", "cannot read"),
     *("deleted", "gone"),
 )
+_EMPTY = (
+    *("empty", "no ", "none", "nothing", "not found", "missing", "without", "lacks", "0 "),
+    *("does not", "doesn't", "has not", "expected"),
+)
 _FILE_FAULTS: tuple[Fault, ...] = (
     _file_fault("read", "the file is deleted", lambda main: main.unlink(), *_GONE, "no file"),
     _file_fault(
         "read", "a directory stands in its place", _to_directory, "directory", "regular", *_GONE
     ),
-    _file_fault("read", "the file is empty", lambda main: main.write_bytes(b""), "empty", "no "),
+    _file_fault("read", "the file is empty", lambda main: main.write_bytes(b""), *_EMPTY),
     _file_fault(
         "read", "a dangling link stands in its place", _to_dangling_link, "link", "regular", *_GONE
     ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
-from hot_reload_conformance.bench.begin import Ended, begin
+from hot_reload_conformance.bench.begin import Ended, begin, begin_in_hook
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.sample_states import same
@@ -68,7 +68,7 @@ async def no_lost_update(case: Case, during: While | None) -> None:
         # At its begin and at its end: the state is read and written between them.
         if (moment.version, moment.what) == (version, during.what) and moment.serial not in modules:
             call = case.adapter.call(Event("add", 1))
-            adds.append(begin(call, as_task=case.recording.asynchronous))
+            adds.append(begin_in_hook(call, case.recording))
 
     modules = {m.serial for m in case.recording.moments if m.what == "import"}
     if during.fails:
@@ -167,8 +167,7 @@ async def enabled_flag(case: Case, how: str) -> None:
 
     def ask(moment: Moment) -> None:
         if moment.what != "reply":
-            as_task = case.recording.asynchronous
-            answers.append((moment, begin(case.adapter.call(None), as_task=as_task)))
+            answers.append((moment, begin_in_hook(case.adapter.call(None), case.recording)))
 
     case.write(spec.at("v2"))
     case.recording.listeners.append(ask)
@@ -215,7 +214,7 @@ async def _disabled_sink(case: Case) -> None:
     def emit(moment: Moment) -> None:
         if not pending or pending[-1].done():
             event = Event("log", producer="probe", sequence=len(pending) + 1)
-            pending.append(begin(case.adapter.emit(event), as_task=case.recording.asynchronous))
+            pending.append(begin_in_hook(case.adapter.emit(event), case.recording))
 
     pending: list[asyncio.Future[Ended[bool | None]]] = []
     case.recording.listeners.append(emit)

@@ -24,8 +24,21 @@ from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
 
 
-@check("HR-SWAP-05", needs=[Claim.HOOKS], variants=[Variant("quick"), Variant("slow start", True)])
-async def start_before_stop(case: Case, slow: bool | None) -> None:
+def _starts(adapter: type[HostAdapter]) -> tuple[Variant, ...]:
+    found: tuple[Variant, ...] = (Variant("quick"), Variant("slow start", True))
+    if {Claim.STOP_FIRST, Claim.DEPENDENCIES} <= adapter.claims:
+        found += (Variant("whoever needs it stops first", _BESIDE),)
+    return found
+
+
+_BESIDE = "beside"
+
+
+@check("HR-SWAP-05", needs=[Claim.HOOKS], variants=_starts)
+async def start_before_stop(case: Case, slow: bool | str | None) -> None:
+    if slow == _BESIDE:
+        await _beside_one_that_stops_first(case)
+        return
     await case.loaded(plain(case))
     old = serial_of(await who(case))
     mark = case.recording.mark()
@@ -48,6 +61,32 @@ async def start_before_stop(case: Case, slow: bool | None) -> None:
         "nobody is there",
         expected="new start end, then old stop begin",
         seen=[str(m) for m in moments if m.what in ("start", "stop")],
+    )
+
+
+async def _beside_one_that_stops_first(case: Case) -> None:
+    base = PluginSpec(name="base")
+    await case.loaded(base)
+    await case.loaded(PluginSpec(name="user", dependencies=("base",), stop_first=True))
+    mark = case.recording.mark()
+    await case.reloaded(base.at("v2"))
+    await turns()
+    done = [m for m in case.recording.moments[mark:] if m.what in ("start", "stop")]
+    place: dict[tuple[str, str, str], int] = {}
+    for moment in done:
+        place.setdefault((moment.plugin, moment.what, moment.phase), moment.order)
+    if ("user", "stop", "begin") not in place or ("user", "start", "begin") not in place:
+        raise NotClaimed("dependents that are started and stopped: this host leaves them running")
+    if place["user", "start", "begin"] < place["user", "stop", "begin"]:
+        raise CannotJudge("'user' declares stop-first, and was not stopped first as 'base' was new")
+    if ("base", "stop", "begin") not in place or ("base", "start", "end") not in place:
+        raise CannotJudge("the old one's stop or the new one's start never ran in a reload")
+    case.expect(
+        place["base", "start", "end"] < place["base", "stop", "begin"],
+        "in a reload together with a plugin that stops first, one that does not was stopped before "
+        "its new one's start had returned: if that start fails, nobody is there",
+        expected="'base' v2 start end, then 'base' v1 stop begin",
+        seen=[str(m) for m in done],
     )
 
 

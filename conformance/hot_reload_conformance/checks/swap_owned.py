@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from hot_reload_conformance import probe
+from hot_reload_conformance import probe, worker_thread
 from hot_reload_conformance.adapter import Claim, PluginSpec, Reply
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
@@ -115,10 +115,14 @@ async def self_reload(case: Case, where: tuple[str, str]) -> None:
         raise NotClaimed(f"not claimed: hooks. A reload asked for in {what} was not tried.")
     answered: list[Reply | BaseException] = []
     asked = False
+    elsewhere: list[str] = []
 
-    def ask(_: probe.Probe) -> Awaitable[None]:
+    def ask(at: probe.Probe) -> Awaitable[None] | None:
         nonlocal asked
         asked = True
+        if worker_thread.foreign(at.recording.loop):
+            elsewhere.append(what)
+            return None
         return _ask(case.adapter.reload, answered)
 
     await case.loaded(PluginSpec())
@@ -130,6 +134,11 @@ async def self_reload(case: Case, where: tuple[str, str]) -> None:
     await turns()
     if not asked:
         raise NotClaimed(f"{what}: this host has no such hook in a reload")
+    if elsewhere:
+        raise NotClaimed(
+            f"{what}: this host runs it in a thread of its own, and the kit could ask for a reload "
+            "from the thread of the event loop only"
+        )
     case.expect(
         bool(answered) and not isinstance(answered[0], asyncio.CancelledError),
         f"a plugin that asked for its own reload in its {what} waited for itself: it got no "
@@ -144,6 +153,15 @@ async def self_reload(case: Case, where: tuple[str, str]) -> None:
         case.expect(
             bool(answer.everything.strip()),
             f"a plugin that asked for its own reload in its {what} was refused without a word",
+        )
+    if not (isinstance(answer, Reply) and answer.ok):
+        said = answer.everything if isinstance(answer, Reply) else f"{answer}"
+        case.expect(
+            "alpha" in said,
+            f"a plugin that asked for its own reload in its {what} was refused in words that do "
+            "not name it: nobody can tell them from a crash",
+            expected="a deferral, or a refusal with 'alpha' in it",
+            seen=said or repr(answer),
         )
     case.recording.unplanned()
     await case.reloaded(PluginSpec(version="v3"))

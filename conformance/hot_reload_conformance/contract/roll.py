@@ -47,7 +47,7 @@ CLAUSES = (
         claims="reload",
         kinds="E M",
         text="The caller gets the stage and the original cause, also when the clean-up fails in "
-        "turn.",
+        "turn; where several plugins were reloaded together, which of them it was.",
         why="When the clean-up's own error takes the place of the first one, the author repairs "
         "the wrong thing.",
         fix="Keep the first exception as the cause, add what the clean-up raised as a note or a "

@@ -31,12 +31,12 @@ class LoopWatch:
 
     def timers(self) -> list[str]:
         """The places in the plugin that armed a timer which is still to come."""
-        now = self._loop.time()
         armed = ((ref(), place) for ref, place in self._timers)
         return [
             place
             for handle, place in armed
-            if handle is not None and not handle.cancelled() and handle.when() > now
+            # Whether the loop still has it: one that is due and has not run yet acts, too.
+            if handle is not None and not handle.cancelled() and getattr(handle, "_scheduled", True)
         ]
 
     def _wrap(self, name: str, note: Callable[[Any, str], None]) -> None:

@@ -66,6 +66,17 @@ class ComparesTop(ConfiguredAdapter):
 # HR-CONF-02, invalid-keeps-old
 
 
+class _TrustsPrograms(ConfiguredHost):
+    async def take_mapping(self, given: Settings) -> None:
+        await self.take(given)
+
+
+@specimen("HR-CONF-02", says="a mapping with a text for beta's size", bug="only files are checked")
+class TrustsPrograms(ConfiguredAdapter):
+    name = "config-of-programs-unchecked"
+    host_class = _TrustsPrograms
+
+
 class _EmptyApplies(ConfiguredHost):
     def parse(self, text: str, path: Path) -> Any:
         if not text.strip():

@@ -77,14 +77,22 @@ class ConfiguredHost(BlueGreenHost):
             raise HostError(f"{path}:{line}: {error}") from None
 
     def check(self, name: str, settings: Mapping[str, Any], text: str, path: Path) -> None:
+        for key in self.wrong_keys(name, settings):
+            raise HostError(f"{path}:{line_of(text, name, key)}: {_wrong(name, key, settings)}")
+
+    def wrong_keys(self, name: str, settings: Mapping[str, Any]) -> Iterator[str]:
         for key in self.known(name, "settings").plugin.whole_numbers:
             if key in settings and type(settings[key]) is not int:
-                raise HostError(
-                    f"{path}:{line_of(text, name, key)}: {name}.{key} is {settings[key]!r}, "
-                    "and has to be a whole number"
-                )
+                yield key
 
     # Giving settings to plugins
+
+    async def take_mapping(self, given: Settings) -> None:
+        """Have what a program says, checked as a file is."""
+        for name, settings in given.items():
+            for key in self.wrong_keys(name, settings):
+                raise HostError(_wrong(name, key, settings))
+        await self.take(given)
 
     async def take(self, given: Settings) -> None:
         wanted = self.copied(given)
@@ -233,6 +241,10 @@ def refuse(event: Any, depth: int) -> None:
         raise WrongText(f"line {line}: no merge keys")
 
 
+def _wrong(name: str, key: str, settings: Mapping[str, Any]) -> str:
+    return f"{name}.{key} is {settings[key]!r}, and has to be a whole number"
+
+
 class ConfiguredAdapter(BlueGreenAdapter):
     """The adapter of ``ConfiguredHost``; a specimen sets ``host_class``."""
 
@@ -274,7 +286,7 @@ class ConfiguredAdapter(BlueGreenAdapter):
         return None
 
     async def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> Reply | bool | None:
-        await self.host.take(settings)
+        await self.host.take_mapping(settings)
         return None
 
     async def start_config_watch(self, path: Path) -> None:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 from hot_reload_conformance.adapter import Claim, PluginSpec, Ports, Reply
 from hot_reload_conformance.dialect import dependency_lines
@@ -328,7 +328,7 @@ class GraphAdapter(BlueGreenAdapter):
         }
     )
     # What is left out is as in the blue-green host, and judged there.
-    stages = ("read", "import", "start", "health_check", "on_reload")
+    stages: ClassVar[tuple[str, ...]] = ("read", "import", "start", "health_check", "on_reload")
     host_class: type[BlueGreenHost] = GraphHost
     host: GraphHost
 

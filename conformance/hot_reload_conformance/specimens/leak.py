@@ -30,7 +30,7 @@ class HistoryWithTracebacksHost(BlueGreenHost):
 
 @specimen(
     "HR-LEAK-01",
-    says="kept in memory",
+    says="a list in attribute 'history' of HistoryWithTracebacksHost",
     bug="dotnet/runtime#77892: an exception in the history, and its traceback's frames",
 )
 class HistoryWithTracebacks(BlueGreenAdapter):
@@ -50,7 +50,7 @@ class KeepsOldInstanceHost(BlueGreenHost):
 
 @specimen(
     "HR-LEAK-01",
-    says="old generations are kept in memory",
+    says="held by the bound method Plugin.health_check, held by a list in attribute 'callbacks' of",
     bug="caddyserver/caddy#2358: memory grows with each reload",
 )
 class KeepsOldInstance(BlueGreenAdapter):

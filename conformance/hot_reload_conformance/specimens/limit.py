@@ -30,6 +30,15 @@ class CooldownNeverRecorded(WatchingAdapter):
     host_class = _NoCooldown
 
 
+@specimen("HR-LIMIT-01", says="the declared cooldown is 0.35 s", bug="hidden by a slow editor")
+class ShortCooldownNotKept(WatchingAdapter):
+    """Hardly longer than the quiet period: whoever saves at leisure never sees it broken."""
+
+    name = "short-cooldown-not-kept"
+    host_class = _NoCooldown
+    pace = dataclasses.replace(WatchingAdapter.pace, limit=0, cooldown_seconds=0.35)
+
+
 class _NoWindow(WatchingHost):
     def free_at(self, entry: Entry) -> float:
         began = entry.began[-1] + self.pace.cooldown_seconds if entry.began else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -227,6 +228,30 @@ class KeepsSources(BlueGreenAdapter):
     host_class = _KeepsSources
 
 
+class _WatchesItsDead(BlueGreenHost):
+    """Looks through what it let go of now and then, sooner where much of it lives."""
+
+    due = 16
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.watched: list[weakref.ref[Any]] = []
+
+    def forget(self, generation: Generation) -> None:
+        if generation.plugin is not None:
+            self.watched.append(weakref.ref(generation.plugin))
+        super().forget(generation)
+        if len(self.watched) >= self.due:
+            self.watched = [each for each in self.watched if each() is not None]
+            self.due = 16 + 16 // len(self.watched)
+
+
+@specimen("HR-LEAK-03", says="does not reload", bug="a division by what is left, when nothing is")
+class WatchesItsDead(BlueGreenAdapter):
+    name = "stumbles-when-all-is-gone"
+    host_class = _WatchesItsDead
+
+
 class _LeavesTasks(OperatedHost):
     async def end_tasks(self, generation: Generation) -> None:
         self.tasks.pop(generation, None)
@@ -248,6 +273,19 @@ class _CancelsUnawaited(OperatedHost):
 class CancelsUnawaited(OperatedAdapter):
     name = "cancels-unawaited"
     host_class = _CancelsUnawaited
+
+
+class _CancelsOnce(OperatedHost):
+    async def end_tasks(self, generation: Generation) -> None:
+        for task in self.tasks.pop(generation, []):
+            task.cancel()
+            await self.in_time(task, self.ports.hook_deadline_seconds)
+
+
+@specimen("HR-LEAK-04", says="started another one as it was cancelled", bug="one look at the list")
+class CancelsOnce(OperatedAdapter):
+    name = "cancels-what-it-sees-at-first"
+    host_class = _CancelsOnce
 
 
 # HR-SWAP-07: a hook that is declared and never asked

@@ -193,6 +193,19 @@ class PointsAtItself(BlueGreenAdapter):
     host_class = PointsAtItselfHost
 
 
+class PointsAtAnAddressHost(BlueGreenHost):
+    def failed(self, generation: Generation, stage: str, error: BaseException) -> HostError:
+        words = f"{generation.name!r} failed at {stage}: {type(error).__name__}: {error}"
+        address = "a".join(str(number) for number in range(99))  # every number, and no line
+        return HostError(f"{words} ({generation.name}.py in <Loader at 0x{address}>)")
+
+
+@specimen("HR-LOAD-03", says="the file and line", bug="a digit of an address is no line")
+class PointsAtAnAddress(BlueGreenAdapter):
+    name = "points-at-an-address"
+    host_class = PointsAtAnAddressHost
+
+
 class StartsTwiceHost(BlueGreenHost):
     async def hook(self, generation: Generation, what: str, *arguments: Any) -> Any:
         if what == "start":

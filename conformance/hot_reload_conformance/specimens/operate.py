@@ -144,6 +144,20 @@ class CountsTwice(AuditedAdapter):
         )
 
 
+class _RefusedIsFailure(AuditedHost):
+    def count(self, attempt: Attempt) -> None:
+        right = attempt.result
+        attempt.result = "failure" if right == "refused" else right
+        super().count(attempt)
+        attempt.result = right
+
+
+@specimen("HR-OBS-02", says="stands as 'refused' in the audit log", bug="one except for both")
+class RefusedIsFailure(AuditedAdapter):
+    name = "metrics-count-refusals-as-failures"
+    host_class = _RefusedIsFailure
+
+
 # HR-OBS-05, audit
 
 

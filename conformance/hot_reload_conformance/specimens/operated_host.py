@@ -113,9 +113,10 @@ class OperatedHost(PipelineHost):
         await self.end_tasks(new)
 
     async def end_tasks(self, generation: Generation) -> None:
-        for task in self.tasks.pop(generation, []):
-            task.cancel()
-            await self.in_time(task, self.ports.hook_deadline_seconds)
+        while tasks := self.tasks.pop(generation, []):  # one that ends may have started another
+            for task in tasks:
+                task.cancel()
+                await self.in_time(task, self.ports.hook_deadline_seconds)
 
 
 class OperatedAdapter(PipelineAdapter):
@@ -131,7 +132,7 @@ class OperatedAdapter(PipelineAdapter):
         if not spec.background:
             return files
         start = "    async def start(self): await self.p.ahook('start')"
-        more = f"{start}; self.spawn(self.p.background())"
+        more = f"{start}; self.spawn(self.p.background(self.spawn))"
         return {path: text.replace(start, more) for path, text in files.items()}
 
     async def events(self) -> Sequence[HostEvent]:

@@ -39,6 +39,33 @@ specimen(
     subject=PluginSubject(observe=_delivered),
 )
 specimen(
+    "flush-begins-to-send",
+    "HR-PLUG-11",
+    """
+    import asyncio
+
+
+    class Sink:
+        version = "1.0"
+
+        def __init__(self):
+            self.batch, self.delivered = [], []
+
+        def write(self, event):
+            self.batch.append(event)
+
+        async def flush(self):
+            asyncio.get_running_loop().call_soon(self.send)
+
+        def send(self):
+            self.delivered += self.batch
+            self.batch = []
+    """,
+    says="1 of 1 events are missing after flush() returned",
+    bug="flush is done when the sending has begun",
+    subject=PluginSubject(observe=_delivered),
+)
+specimen(
     "buffers-without-flush",
     "HR-PLUG-11",
     """
@@ -222,6 +249,41 @@ specimen(
     """,
     says="not in the order in which they were written",
     bug="the old generation's batch is written after the new one's first",
+    subject=PluginSubject(
+        config=lambda folder: {"path": str(folder / "events")}, observe=_delivered
+    ),
+)
+
+specimen(
+    "truncates-its-file",
+    "HR-PLUG-12",
+    """
+    import json
+
+    class Sink:
+        version = "1.0"
+
+        def __init__(self, config):
+            self.path = config["path"]
+
+        def start(self):
+            self.file = open(self.path, "w")
+
+        def write(self, event):
+            self.file.write(json.dumps(event) + "\\n")
+            self.file.flush()
+
+        def stop(self):
+            self.file.write("# closed\\n")
+            self.file.close()
+
+        @property
+        def delivered(self):
+            with open(self.path) as file:
+                return [json.loads(line) for line in file if line[0] != "#"]
+    """,
+    says="nothing that was delivered can be read back: observe() of the subject description raised",
+    bug="the next generation empties the file, and the old one writes on behind its end",
     subject=PluginSubject(
         config=lambda folder: {"path": str(folder / "events")}, observe=_delivered
     ),

@@ -33,6 +33,9 @@ MODULES: tuple[str, ...] = (
     "deps_edges",
     "conf",
     "operate",
+    "sequences",
+    "reports",
+    "either_order",
 )
 """The modules of ``specimens`` that register wrong hosts."""
 
@@ -46,11 +49,14 @@ CORRECT_HOSTS: tuple[tuple[str, str], ...] = (
     ("watching_host", "WatchingAdapter"),
     ("handover_host", "HandoverAdapter"),
     ("graph_host", "GraphAdapter"),
+    ("either_order_host", "EitherOrderAdapter"),
     ("configured_host", "ConfiguredAdapter"),
     ("audited_host", "AuditedAdapter"),
     ("queue_host", "QueueAdapter"),
     ("process_host", "ProcessAdapter"),
     ("patching_host", "PatchingAdapter"),
+    ("copy_on_write_host", "CopyOnWriteAdapter"),
+    ("thread_host", "ThreadAdapter"),
 )
 """Module and adapter of each correct host: of different designs, and no clause may fail on one."""
 

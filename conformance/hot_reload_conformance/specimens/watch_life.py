@@ -6,9 +6,11 @@ import os
 import threading
 from pathlib import Path
 
+from hot_reload.ports import TimerHandle
 from hot_reload_conformance.specimens.blue_green import HostError
 from hot_reload_conformance.specimens.registry import specimen
 from hot_reload_conformance.specimens.watching_host import (
+    PACE,
     Entry,
     Print,
     WatchingAdapter,
@@ -33,6 +35,39 @@ class _DiesOfAFailure(WatchingHost):
 class DiesOfAFailure(WatchingAdapter):
     name = "dies-of-a-failure"
     host_class = _DiesOfAFailure
+
+
+class _DiesInItsTimer(WatchingHost):
+    """Its loop is a chain of timers, each of which arms the next one at its end."""
+
+    unhandled: HostError | None = None
+    timer: TimerHandle | None = None
+
+    async def turns(self) -> None:
+        self.link()
+
+    def link(self) -> None:
+        if self.unhandled is not None:
+            raise self.unhandled
+        self.turn(self.now())
+        self.timer = self.ports.clock.call_later(PACE.notice_seconds, self.link)
+
+    def failed_at(self, name: str, entry: Entry, target: Print, error: HostError) -> None:
+        self.unhandled = error
+
+    async def stop_watch(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        await super().stop_watch()
+
+
+@specimen("HR-WATCH-11", says="a reload that failed at import", bug="it is let out of the callback")
+class DiesInItsTimer(WatchingAdapter):
+    name = "dies-in-its-timer"
+    host_class = _DiesInItsTimer
+
+    async def watch_trouble(self) -> str:
+        return ""
 
 
 class _DiesOfACallback(_DiesOfAFailure):

@@ -69,7 +69,8 @@ def sources_at(path: Path, configuration: Configuration) -> tuple[Source, ...] |
     stands for the host that it names.
 
     Raises:
-        DiscoveryError: a folder without any plugin or host.
+        DiscoveryError: a folder without any plugin or host, or a file with an adapter that
+            does not go by that name.
     """
     for each in EMBEDDED:
         if path == each.path:
@@ -79,13 +80,16 @@ def sources_at(path: Path, configuration: Configuration) -> tuple[Source, ...] |
         if not found:
             raise DiscoveryError(
                 f"no plugin and no host found in {path}: it has no file with a class that has "
-                f"a version or a hook, no package, and no {HOST_NAME}"
+                f"a version or a hook, no package, and no {HOST_NAME}{_unnamed_adapters(path)}"
             )
         return found
     if path == configuration.file and configuration.host:
         return (_configured_host(configuration),)
     if path.suffix == ".py" and path.is_file():
         source = _in_file(path)
+        for_tests = source is None and path.name != "conftest.py"
+        if not for_tests and (source is None or source.kind is SourceKind.PLUGIN):
+            _is_no_adapter(path)
         return (source,) if source else None
     return None
 
@@ -166,6 +170,27 @@ def _in_directory(folder: Path) -> Iterator[Source]:
             source = _in_file(path)
             if source is not None and (source.kind is SourceKind.HOST or _may_be_plugin(path)):
                 yield source
+
+
+def _is_no_adapter(path: Path) -> None:
+    adapters = outline(path).adapters
+    if adapters:
+        raise DiscoveryError(
+            f"{path} looks like the file of an adapter (class {adapters[-1]}(HostAdapter)), and "
+            f"nothing in it is named {HOST_NAME}, so it would be judged as a plugin. End it with\n"
+            f"    {HOST_NAME} = {adapters[-1]}\n"
+            f"or name the class in pyproject.toml: [tool.hot-reload] host = "
+            f'"package.module:{adapters[-1]}"'
+        )
+
+
+def _unnamed_adapters(folder: Path) -> str:
+    for path in sorted(folder.glob("*.py")):
+        adapters = outline(path).adapters
+        if adapters:
+            hint = f"write {HOST_NAME} = {adapters[-1]} at its end"
+            return f" ({path.name} has the adapter {adapters[-1]}: {hint})"
+    return ""
 
 
 def _in_file(path: Path) -> Source | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+_STDLIB = str(Path(os.__file__).parent)
 
 
 class ImportProblem(Exception):
@@ -97,11 +100,14 @@ def _mark(path: Path) -> str:
 
 
 def _problem(what: str, error: BaseException) -> ImportProblem:
-    where = ""
+    places: list[str] = []
     trace = error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
         if "importlib" not in file and file != __file__:
-            where = f" ({file}:{trace.tb_lineno})"
+            places.append(f"{file}:{trace.tb_lineno}")
         trace = trace.tb_next
+    # The deepest line, unless that is Python's own, as with a wrong member of an enum.
+    own = [each for each in places if not each.startswith(_STDLIB) or "site-packages" in each]
+    where = f" ({(own or places)[-1]})" if places else ""
     return ImportProblem(f"{what} cannot be imported: {type(error).__name__}: {error}{where}")

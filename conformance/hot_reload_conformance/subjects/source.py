@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,8 @@ class Outline:
     """The functions among them that are pytest fixtures."""
     plugin: bool = False
     """Whether something in it looks like a plugin."""
+    adapters: tuple[str, ...] = ()
+    """The classes that extend HostAdapter, directly or through another one of the file."""
     reexports: bool = False
     """Whether it imports from its own package."""
     readable: bool = True
@@ -74,11 +77,14 @@ def outline(path: Path) -> Outline:
         names.update(_bound(node))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and _is_fixture(node):
             fixtures.add(_fixture_name(node))
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    adapters = _adapters(classes)
     return Outline(
         names=frozenset(names | fixtures),
         fixtures=frozenset(fixtures),
         plugin=bool(names & {"PLUGIN_META", "PLUGIN_METADATA"})
-        or any(isinstance(node, ast.ClassDef) and _is_plugin(node) for node in tree.body),
+        or any(_is_plugin(each) for each in classes if each.name not in adapters),
+        adapters=adapters,
         reexports=any(isinstance(node, ast.ImportFrom) and node.level for node in tree.body),
     )
 
@@ -118,10 +124,22 @@ _METHODS = frozenset(name for hook in TABLE for name in hook.names) | frozenset(
 _FIELDS = frozenset({"version", "metadata", "PLUGIN_META"})
 
 
+def _adapters(classes: Sequence[ast.ClassDef]) -> tuple[str, ...]:
+    found: list[str] = []
+    for node in classes:
+        if _bases(node) & {"HostAdapter", *found}:
+            found.append(node.name)
+    return tuple(found)
+
+
+def _bases(node: ast.ClassDef) -> set[str]:
+    return {ast.unparse(each).rpartition(".")[2] for each in node.bases}
+
+
 def _is_plugin(node: ast.ClassDef) -> bool:
     if node.name.startswith("Test"):  # has setup and teardown too, but is none
         return False
-    bases = {ast.unparse(each).rpartition(".")[2] for each in node.bases}
+    bases = _bases(node)
     names = {
         each.name for each in node.body if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))
     } | {name for each in node.body for name in _bound(each)}

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Callable
 
-from hot_reload_conformance.bench.begin import Ended, begin, step
+import pytest
+
+from hot_reload_conformance.bench.begin import Ended, begin, begin_in_hook, step
+from hot_reload_conformance.bench.hold import Hold
+from hot_reload_conformance.probe import PlannedExit, Probe, Recording, raising
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="outside")
 
@@ -64,3 +69,61 @@ def test_a_step_ends_or_says_what_it_waits_for() -> None:
     waiting = asyncio.sleep(0)
     assert step(waiting)[0] is None
     waiting.close()
+
+
+# From a hook in a worker thread
+
+
+def recorded() -> Recording:
+    recording = Recording()
+    recording.loop = asyncio.get_running_loop()
+    return recording
+
+
+async def test_in_a_hook_of_a_worker_thread_it_runs_on_the_loop() -> None:
+    recording = recorded()
+
+    def in_hook() -> asyncio.Future[Ended[str]]:
+        return begin_in_hook(at_once(), recording)
+
+    begun = await asyncio.to_thread(in_hook)
+    assert (await begun).value == "done"
+    assert begun.get_loop() is recording.loop
+
+
+async def test_a_hook_in_a_worker_thread_can_be_held() -> None:
+    recording, hold = recorded(), Hold()
+    recording.plan("start", hold)
+    hook = asyncio.ensure_future(asyncio.to_thread(Probe(recording, "alpha", "v1").hook, "start"))
+    await hold.reached(hook)
+    assert recording.whats("alpha", phase="end") == []
+    hold.open()
+    await hook
+    assert recording.whats("alpha", phase="end") == ["start"]
+
+
+async def test_what_a_held_hook_raises_is_raised_in_its_thread() -> None:
+    def then(at: Probe) -> None:
+        raising(PlannedExit)(at)
+
+    recording, hold = recorded(), Hold(then)
+    recording.plan("start", hold)
+    hold.open()
+
+    def in_thread() -> str:
+        with pytest.raises(PlannedExit):
+            Probe(recording, "alpha", "v1").hook("start")
+        return "raised there"
+
+    assert await asyncio.to_thread(in_thread) == "raised there"
+
+
+async def test_a_held_hook_is_let_go_as_the_case_ends() -> None:
+    recording, hold = recorded(), Hold()
+    recording.plan("start", hold)
+    start: Callable[[], None] = lambda: Probe(recording, "alpha", "v1").hook("start")  # noqa: E731
+    hook = asyncio.ensure_future(asyncio.to_thread(start))
+    await hold.reached(hook)
+    recording.released.set()
+    with pytest.raises(TimeoutError, match="the case ended while this hook was held"):
+        await hook

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hot_reload_conformance import probe
-from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, Reply
+from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Reply
 from hot_reload_conformance.bench import runner as bench
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.runner import run_host_check
@@ -287,3 +287,21 @@ def test_a_wait_planned_for_a_synchronous_hook_is_nothing_against_the_host() -> 
     result = judged(run=run)
     assert result.verdict is Verdict.NOT_CLAIMED
     assert "synchronously" in result.reason
+
+
+class _ClosesNever(BlueGreenAdapter):
+    async def call(self, event: Event | None = None) -> list[str]:
+        return ["a stale reply"]
+
+    async def close(self) -> None:
+        await asyncio.Event().wait()
+
+
+def test_what_was_found_is_the_news_where_the_host_does_not_close_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bench, "CLOSE_BROKEN_SECONDS", 5.0)
+    monkeypatch.setattr(bench, "BLOCKED_GRACE_SECONDS", 0.1)
+    result = judged(_ClosesNever, deadline_seconds=0.1)
+    assert result.verdict is Verdict.FAIL
+    assert "it does not answer exactly once" in result.findings[0].message

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hot_reload_conformance.adapter import Claim, HostAdapter
+from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports, Reply
 from hot_reload_conformance.bench import runner as bench
 from hot_reload_conformance.bench import selftest
 from hot_reload_conformance.bench.runner import self_test
@@ -52,6 +55,88 @@ def test_wrong_adapter_is_told_what_is_wrong(adapter: type[HostAdapter], says: s
     problem = self_test(HostSubject(adapter))
     assert problem is not None
     assert says in problem
+
+
+class ClaimsAWord(BlueGreenAdapter):
+    claims = frozenset({"reload"})  # type: ignore[arg-type]
+
+
+class ClaimsATypo(BlueGreenAdapter):
+    claims = frozenset({"hook"})  # type: ignore[arg-type]
+
+
+class StageWithTypo(BlueGreenAdapter):
+    stages = ("read", "syntacs")
+
+
+class StagesAreAWord(BlueGreenAdapter):
+    stages = "read"  # type: ignore[assignment]
+
+
+class OpensAtOnce(BlueGreenAdapter):
+    def open(self, workdir: Path, ports: Ports) -> None:  # type: ignore[override]
+        return None
+
+
+class LoadsAtOnce(BlueGreenAdapter):
+    def load(self, ref: str) -> None:  # type: ignore[override]
+        return None
+
+
+class CallsAtOnce(BlueGreenAdapter):
+    def call(self, event: Event | None = None) -> list[str]:  # type: ignore[override]
+        return []
+
+
+class RendersLater(BlueGreenAdapter):
+    async def render(self, spec: PluginSpec) -> Mapping[str, str]:  # type: ignore[override]
+        return {}
+
+
+class RendersAList(BlueGreenAdapter):
+    def render(self, spec: PluginSpec) -> Any:
+        return [f"{spec.ref}.py"]
+
+
+class RendersANumber(BlueGreenAdapter):
+    def render(self, spec: PluginSpec) -> Any:
+        return {f"{spec.ref}.py": 42}
+
+
+class LoadIgnoresRef(BlueGreenAdapter):
+    async def load(self, ref: str) -> Reply | bool | None:
+        return await super().load("alpha")
+
+
+class RendersOneVersion(BlueGreenAdapter):
+    def render(self, spec: PluginSpec) -> Mapping[str, str]:
+        return super().render(spec.at("v1"))
+
+
+@pytest.mark.parametrize(
+    ("adapter", "says"),
+    [
+        (ClaimsAWord, "claims 'reload', which is no Claim: `claims` is a frozenset of"),
+        (ClaimsAWord, "Write Claim.RELOAD."),
+        (ClaimsATypo, "Did you mean 'hooks'?"),
+        (StageWithTypo, "declares the stage 'syntacs': `stages` is a tuple of read, syntax"),
+        (StageWithTypo, "Did you mean 'syntax'?"),
+        (StagesAreAWord, "one alone is ('read',)"),
+        (OpensAtOnce, "Ordinary functions in your adapter: open(). Write `async def`"),
+        (LoadsAtOnce, "Ordinary functions in your adapter: load(). Write `async def`"),
+        (CallsAtOnce, "Ordinary functions in your adapter: call(). Write `async def`"),
+        (RendersLater, "render() is a coroutine: it alone is an ordinary function"),
+        (RendersAList, "render() is to return a mapping, relative path to text"),
+        (RendersANumber, "it returned {'alpha.py': 42}"),
+        (LoadIgnoresRef, "loads the plugin alpha, but none of another name"),
+        (RendersOneVersion, "render() writes spec.name and spec.version into the text"),
+    ],
+)
+def test_what_newcomers_write_is_told_in_words(adapter: type[HostAdapter], says: str) -> None:
+    problem = self_test(HostSubject(adapter))
+    assert problem is not None
+    assert says in problem
+    assert "Traceback" not in problem
 
 
 def test_adapter_that_keeps_its_host_is_found_in_the_second_run() -> None:

@@ -122,6 +122,30 @@ def test_without_observe_a_sink_is_told_what_to_write(tmp_path: Path) -> None:
     assert "return PluginSubject(observe=delivered" in result.reason
 
 
+def test_what_can_never_be_read_back_is_no_loss(tmp_path: Path) -> None:
+    async def torn(plugin: Any) -> list[Any]:
+        raise OSError("no such table")
+
+    result = run_plugin_check(subject(tmp_path, NEWCOMERS, observe=torn), one("HR-PLUG-12"))
+    assert result.verdict is Verdict.UNKNOWN
+    assert "observe() of the subject description raised OSError: no such table" in result.reason
+
+
+def test_what_can_be_read_back_only_without_a_reload_is_a_loss(tmp_path: Path) -> None:
+    forgetful = NEWCOMERS.replace("self.kept = list(state", "self.lost = list(state").replace(
+        "self.new, self.kept = [], []", "self.new, self.kept, self.lost = [], [], None"
+    )
+
+    async def read(plugin: Any) -> list[Any]:
+        if plugin.lost is not None:
+            raise OSError("no such table")
+        return list(plugin.kept)
+
+    result = run_plugin_check(subject(tmp_path, forgetful, observe=read), one("HR-PLUG-12"))
+    assert result.verdict is Verdict.FAIL
+    assert "events without a reload leave" in result.reason
+
+
 def test_the_authors_files_are_only_read(tmp_path: Path) -> None:
     plugin = subject(tmp_path, NEWCOMERS, observe=kept)
     before = os.stat(plugin.path), plugin.path.read_bytes()

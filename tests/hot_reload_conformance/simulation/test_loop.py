@@ -149,7 +149,7 @@ def test_who_polls_for_what_takes_time_is_no_livelock() -> None:
 
     async def polls() -> None:
         slow = [asyncio.ensure_future(asyncio.sleep(0.01)) for _ in range(3)]
-        while not all(each.done() for each in slow):
+        while not all(each.done() for each in slow):  # noqa: ASYNC110 - what is tested
             await asyncio.sleep(0)
 
     found = run(polls)

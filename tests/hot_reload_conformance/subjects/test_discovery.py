@@ -132,6 +132,43 @@ def test_a_folder_with_nothing_in_it_says_what_was_looked_for(root: Path) -> Non
         _at(root, "empty")
 
 
+ADAPTER = "class Mine(HostAdapter):\n    name = 'mine'\n    async def flush(self): ...\n"
+
+
+@pytest.mark.parametrize("name", ["mine.py", "conftest.py"])
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (ADAPTER, "Mine"),
+        (ADAPTER.replace("HostAdapter", "kit.HostAdapter"), "Mine"),
+        (PLUGIN.replace("Counter", "Host") + ADAPTER, "Mine"),
+        (ADAPTER + "class Slow(Mine): pass\n", "Slow"),
+    ],
+)
+def test_an_adapter_without_its_name_is_no_plugin(
+    root: Path, name: str, text: str, named: str
+) -> None:
+    _write(root, {name: text + BOMB})
+    with pytest.raises(DiscoveryError, match=f"hot_reload_host = {named}\n") as caught:
+        _at(root, name)
+    assert "looks like the file of an adapter" in str(caught.value)
+    _write(root, {name: f"{text}hot_reload_host = {named}\n"})
+    (source,) = _at(root, name) or ()
+    assert source.kind is SourceKind.HOST
+
+
+def test_adapters_in_tests_and_in_folders_are_left_alone(root: Path) -> None:
+    _write(root, {"test_mine.py": ADAPTER, "all/mine.py": ADAPTER, "all/counter.py": PLUGIN})
+    assert _at(root, "test_mine.py") is None
+    assert _anchors(_at(root, "all"), root) == ["all/counter.py"]
+
+
+def test_a_folder_with_nothing_but_an_unnamed_adapter_says_so(root: Path) -> None:
+    _write(root, {"hosts/mine.py": ADAPTER})
+    with pytest.raises(DiscoveryError, match=r"mine\.py has the adapter Mine"):
+        _at(root, "hosts")
+
+
 def test_other_files_are_none_of_the_kits_business(root: Path) -> None:
     _write(root, {"README.md": "", "pyproject.toml": ""})
     assert _at(root, "README.md") is None
