@@ -23,6 +23,11 @@ class Invariant:
     """Whether events flow while operations run."""
     needs: str = ""
     """The fact without which nothing was verified."""
+    about_failures = False
+    """Whether what comes after a failure belongs to it: of the others none is required to have
+    seen a plugin recover, which a host may be unable to, and other clauses ask for."""
+    about_overlaps = False
+    """Whether it speaks of what overlaps alone: what breaks one by one too is not its matter."""
 
     async def before(self, world: Any, op: Op) -> None:
         """Look at what the operation may not change."""

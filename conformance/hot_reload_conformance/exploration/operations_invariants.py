@@ -19,6 +19,7 @@ class TerminalEvents(Invariant):
     machine = "operations"
     names = HANDLERS
     needs = "attempts were told"
+    about_failures = True
 
     def __init__(self) -> None:
         self.known: set[str] = set()
@@ -63,6 +64,7 @@ class Truth(Invariant):
     machine = "operations"
     names = HANDLERS
     needs = "a result was compared"
+    about_failures = True
 
     def __init__(self) -> None:
         self.told: dict[str, str] = {}

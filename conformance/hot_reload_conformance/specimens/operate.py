@@ -127,7 +127,7 @@ class _FailureIsSuccess(AuditedHost):
         attempt.result = right
 
 
-@specimen("HR-OBS-02", says="no success, and is counted as one", bug="counted as it returned")
+@specimen("HR-OBS-02", says="is counted among the successes", bug="counted as it returned")
 class FailureIsSuccess(AuditedAdapter):
     name = "metrics-count-failures-as-successes"
     host_class = _FailureIsSuccess
