@@ -108,11 +108,23 @@ from pathlib import Path
 from hot_reload import Engine
 
 
+def asyncios_own(loop, context):
+    # Where asyncio fails at passing on what a task came to, whoever waits for that waits for ever.
+    error, files = context.get("exception"), []
+    trace = error.__traceback__ if isinstance(error, MemoryError) else None
+    while trace is not None:
+        files.append(os.path.dirname(trace.tb_frame.f_code.co_filename))
+        trace = trace.tb_next
+    if set(files) == {os.path.dirname(asyncio.__file__)}:
+        os._exit(1)
+
+
 def once(folder, nth):
     plugin = folder / "counter.py"
     text = "class C:\\n    version = '{}'\\n    def handle(self, r): return '{}'\\n"
     plugin.write_text(text.format(1, 1))
     loop = asyncio.new_event_loop()
+    loop.set_exception_handler(asyncios_own)
     engine = Engine()
     loop.run_until_complete(engine.__aenter__())
     loop.run_until_complete(engine.load(plugin))
