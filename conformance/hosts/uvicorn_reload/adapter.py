@@ -10,11 +10,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -22,6 +19,7 @@ from pathlib import Path
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports
 from hot_reload_conformance.dialect import package_files
+from hot_reload_conformance.host_process import HostProcess
 from hot_reload_conformance.report_file import ReportFile
 from hot_reload_conformance.verdict import NotClaimed
 
@@ -29,15 +27,15 @@ DELAY_SECONDS = 0.05
 """Between two looks of uvicorn's at the files (0.25 where nothing is said)."""
 SEEN_SECONDS = 12 * DELAY_SECONDS
 """An edit that uvicorn has not seen by then is one that it does not see."""
-TURN_SECONDS = 0.01
 ENDED_SECONDS = 4.0
 CALL_SECONDS = 1.5
 """A server that does not answer by then has no process behind its socket."""
 
 # As it is after `pip install uvicorn`: watchfiles, which it would use, comes with the kit.
 START = "import sys; sys.modules['watchfiles'] = None; from uvicorn import main; main()"
+RELOADS = "Reloading..."
 SERVES = "Started server process"
-FAILED = re.compile(r"Traceback|Error loading ASGI app")
+FAILED = ("Traceback", "Error loading ASGI app")
 
 APPLICATION = """
 import json
@@ -62,16 +60,11 @@ class UvicornReloadAdapter(HostAdapter):
     async def open(self, workdir: Path, ports: Ports) -> None:
         self.workdir, self.aside = workdir, Path(tempfile.mkdtemp(prefix="hot-reload-"))
         self.report = ReportFile(self.aside / "report")
-        self.server: subprocess.Popen[bytes] | None = None
-        self._read = 0
+        self.server: HostProcess | None = None
 
     async def close(self) -> None:
         if self.server is not None:
-            self.server.terminate()
-            await _until(lambda: self.server.poll() is not None, ENDED_SECONDS)
-            if self.server.poll() is None:
-                os.killpg(self.server.pid, signal.SIGKILL)
-                self.server.wait()
+            await self.server.end()
         shutil.rmtree(self.aside)
 
     def render(self, spec: PluginSpec) -> Mapping[str, str]:
@@ -85,21 +78,15 @@ class UvicornReloadAdapter(HostAdapter):
             raise NotClaimed("a plugin in a folder: uvicorn serves one application")
         command = [sys.executable, "-c", START, f"{ref}:app", "--port", "0", "--lifespan", "off"]
         command += ["--reload", "--reload-dir", ".", "--reload-delay", str(DELAY_SECONDS)]
-        with (self.aside / "log").open("wb") as log:
-            self.server = subprocess.Popen(  # noqa: ASYNC220  (it is over at once)
-                command,
-                cwd=self.workdir,
-                env={**os.environ, **self.report.environment},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self.server = HostProcess(
+            command, self.workdir, self.aside / "log", self.report.environment
+        )
         return await self._ended()
 
     async def reload(self, ref: str) -> bool:
         if self.server is None:
             raise NotClaimed("reload by name: uvicorn looks at files, and only at them")
-        if not await _until(lambda: "Reloading..." in self._said(), SEEN_SECONDS):
+        if not await self.server.says(RELOADS, within_seconds=SEEN_SECONDS):
             return True
         return await self._ended()
 
@@ -115,25 +102,18 @@ class UvicornReloadAdapter(HostAdapter):
 
     async def _ended(self) -> bool:
         """Wait for the end of a start, good or bad."""
-        await _until(lambda: SERVES in self._said() or FAILED.search(self._said()), ENDED_SECONDS)
+        await self.server.says(SERVES, *FAILED, after=RELOADS, within_seconds=ENDED_SECONDS)
         # Its poller takes what it finds at its first look for the state that runs.
         await asyncio.sleep(4 * DELAY_SECONDS)
-        said = self._said()
-        self._read += len(said.encode())
+        last = self.server.heard(after=RELOADS)
         self.report.gather()
-        last = said.rpartition("Reloading...")[2]
         if SERVES in last:
             return True
         print(last)  # the kit hears what this process prints
         return False
 
-    def _said(self) -> str:
-        """What the log has since the last operation."""
-        return (self.aside / "log").read_bytes()[self._read :].decode()
-
     async def _post(self, event: Event) -> bytes:
-        log = (self.aside / "log").read_text()
-        port = int(re.search(r"http://127\.0\.0\.1:(\d+)", log)[1])
+        port = int(re.search(r"http://127\.0\.0\.1:(\d+)", self.server.log)[1])
         body = json.dumps(dataclasses.asdict(event)).encode()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
@@ -146,15 +126,6 @@ class UvicornReloadAdapter(HostAdapter):
             writer.close()
         # Uvicorn sends bodies without a length in chunks: a size in hex, the text, a zero.
         return b"".join(answer.partition(b"\r\n\r\n")[2].split(b"\r\n")[1:2])
-
-
-async def _until(holds, seconds: float) -> bool:
-    """Look every hundredth of a second; whether it came to hold in time."""
-    for _ in range(int(seconds / TURN_SECONDS)):
-        if holds():
-            return True
-        await asyncio.sleep(TURN_SECONDS)
-    return bool(holds())
 
 
 hot_reload_host = UvicornReloadAdapter

@@ -10,18 +10,15 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import os
-import re
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports
 from hot_reload_conformance.dialect import package_files
+from hot_reload_conformance.host_process import HostProcess
 from hot_reload_conformance.report_file import ReportFile
 from hot_reload_conformance.verdict import NotClaimed
 
@@ -29,7 +26,6 @@ SEEN_SECONDS = 0.6
 """An edit that watchfiles has not seen by then is one that it does not see."""
 BEGUN_SECONDS = 0.3
 """What it takes to begin to watch: it starts the process first, and says nothing."""
-TURN_SECONDS = 0.01
 ENDED_SECONDS = 4.0
 CALL_SECONDS = 1.5
 
@@ -39,8 +35,9 @@ from watchfiles import run_process
 def changed(changes): print("changed", flush=True)
 if __name__ == "__main__": run_process(".", target=sys.argv[1] + ".main", callback=changed)
 """
+CHANGED = "changed\n"
 SERVES = "serves"
-FAILED = re.compile(r"Traceback")
+FAILED = "Traceback"
 
 PLUGIN = """
 import json, os, socketserver
@@ -74,16 +71,11 @@ class WatchfilesRunProcessAdapter(HostAdapter):
         self.workdir, self.aside = workdir, Path(tempfile.mkdtemp(prefix="hot-reload-"))
         self.report = ReportFile(self.aside / "report")
         (self.aside / "start.py").write_text(START)
-        self.process: subprocess.Popen[bytes] | None = None
-        self._read = 0
+        self.process: HostProcess | None = None
 
     async def close(self) -> None:
         if self.process is not None:
-            self.process.terminate()
-            await _until(lambda: self.process.poll() is not None, ENDED_SECONDS)
-            if self.process.poll() is None:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+            await self.process.end()
         shutil.rmtree(self.aside)
 
     def render(self, spec: PluginSpec) -> Mapping[str, str]:
@@ -94,26 +86,22 @@ class WatchfilesRunProcessAdapter(HostAdapter):
         if self.process is not None or "/" in ref:
             raise NotClaimed("a second plugin: run_process runs one function")
         environment = {
-            **os.environ,
             **self.report.environment,
             "CONFORMANCE_SOCKET": str(self.aside / "socket"),
             "PYTHONPATH": str(self.workdir),
         }
-        with (self.aside / "log").open("wb") as log:
-            self.process = subprocess.Popen(  # noqa: ASYNC220  (it is over at once)
-                [sys.executable, str(self.aside / "start.py"), ref],
-                cwd=self.workdir,
-                env=environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self.process = HostProcess(
+            [sys.executable, str(self.aside / "start.py"), ref],
+            self.workdir,
+            self.aside / "log",
+            environment,
+        )
         return await self._ended()
 
     async def reload(self, ref: str) -> bool:
         if self.process is None:
             raise NotClaimed("reload by name: watchfiles looks at files, and only at them")
-        if not await _until(lambda: "changed" in self._said(), SEEN_SECONDS):
+        if not await self.process.says(CHANGED, within_seconds=SEEN_SECONDS):
             return True
         return await self._ended()
 
@@ -129,23 +117,14 @@ class WatchfilesRunProcessAdapter(HostAdapter):
 
     async def _ended(self) -> bool:
         """Wait for the end of a start, good or bad."""
-        await _until(lambda: SERVES in self._last() or FAILED.search(self._last()), ENDED_SECONDS)
+        await self.process.says(SERVES, FAILED, after=CHANGED, within_seconds=ENDED_SECONDS)
         await asyncio.sleep(BEGUN_SECONDS)
-        last = self._last()
-        self._read = (self.aside / "log").stat().st_size
+        last = self.process.heard(after=CHANGED)
         self.report.gather()
         if SERVES in last:
             return True
         print(last)  # the kit hears what this process prints
         return False
-
-    def _said(self) -> str:
-        """What was printed since the last operation."""
-        return (self.aside / "log").read_bytes()[self._read :].decode()
-
-    def _last(self) -> str:
-        """What the process that was started last printed."""
-        return self._said().rpartition("changed\n")[2]
 
     async def _ask(self, event: Event) -> bytes:
         reader, writer = await asyncio.open_unix_connection(str(self.aside / "socket"))
@@ -154,15 +133,6 @@ class WatchfilesRunProcessAdapter(HostAdapter):
             return await reader.read()
         finally:
             writer.close()
-
-
-async def _until(holds: Callable[[], object], seconds: float) -> bool:
-    """Look every hundredth of a second; whether it came to hold in time."""
-    for _ in range(int(seconds / TURN_SECONDS)):
-        if holds():
-            return True
-        await asyncio.sleep(TURN_SECONDS)
-    return bool(holds())
 
 
 hot_reload_host = WatchfilesRunProcessAdapter
