@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hot_reload_conformance import probe
-from hot_reload_conformance.adapter import Event, HostAdapter, PluginSpec
+from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.roll import restored_as_itself
@@ -23,6 +23,7 @@ from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 STATEFUL = PluginSpec(state=True)
+STATELESS = PluginSpec(stop_first=True)
 
 
 def states(_: type[HostAdapter]) -> Sequence[Variant]:
@@ -276,8 +277,18 @@ async def uncopyable_state(case: Case, make: Callable[[], Any]) -> None:
     )
 
 
-@check("HR-STATE-08")
-async def only_what_was_given(case: Case, _: Any) -> None:
+def _given(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    found = [Variant("state", True)]
+    if Claim.HOOKS in adapter.claims:
+        found.append(Variant("none, back from FAILED", False))
+    return found
+
+
+@check("HR-STATE-08", variants=_given)
+async def only_what_was_given(case: Case, given: bool) -> None:
+    if not given:
+        await _nothing_was_given(case)
+        return
     await case.loaded(STATEFUL)
     await case.replies(Event("put", {"count": 3}))
     who = await case.replies(Event("who"))
@@ -293,3 +304,37 @@ async def only_what_was_given(case: Case, _: Any) -> None:
         seen=seen,
     )
     await _expect_state(case, {"count": 3}, "the new generation does not have the state given")
+
+
+async def _nothing_was_given(case: Case) -> None:
+    """The first version has no state, and fails for good; the one that brings it back has some."""
+
+    def refuse(at: Probe) -> None:
+        struck.add(at.version)
+        raise probe.PlannedError("neither starts")
+
+    struck: set[str] = set()
+    await case.loaded(STATELESS)
+    for version in ("v1", "v2"):
+        case.recording.plan("start", refuse, version=version, times=1000)
+    case.write(STATELESS.at("v2"))
+    await case.reload(STATELESS.ref)
+    if struck != {"v1", "v2"}:
+        raise NotClaimed("a plugin in FAILED state: this host never starts the old one again")
+    case.recording.unplanned()
+    case.write(STATEFUL.at("v3"))
+    reply = await case.reload(STATEFUL.ref)
+    case.expect(
+        reply.ok,
+        "a plugin in FAILED state is not brought back by an edit that has state hooks, though no "
+        f"state waits for it: {reply.everything or 'no word why'}",
+        expected="reloaded",
+        seen="refused",
+    )
+    case.expect(
+        case.recording.count("set_reload_state", STATEFUL.name, "v3") == 0,
+        "a plugin that had no state is given one: its set_reload_state was called as it came back "
+        "from its FAILED state",
+        expected="no set_reload_state",
+        seen="set_reload_state",
+    )

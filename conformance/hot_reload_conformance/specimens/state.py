@@ -14,6 +14,7 @@ from hot_reload_conformance.specimens.blue_green import (
     HostError,
 )
 from hot_reload_conformance.specimens.registry import specimen
+from hot_reload_conformance.specimens.stop_first_host import StopFirstAdapter, StopFirstHost
 
 
 class _ByReference(BlueGreenHost):
@@ -227,3 +228,18 @@ class _CopiesAttributes(BlueGreenHost):
 class CopiesAttributes(BlueGreenAdapter):
     name = "copies-all-attributes"
     host_class = _CopiesAttributes
+
+
+class _EmptyStateForNone(StopFirstHost):
+    async def replace(self, name: str) -> list[str]:
+        failed = name in self.broken
+        warnings = await super().replace(name)
+        if failed and hasattr(self.live[name].plugin, "set_reload_state"):
+            await self.hook(self.live[name], "set_reload_state", {})
+        return warnings
+
+
+@specimen("HR-STATE-08", says="that had no state is given one", bug="state = kept.get(name, {})")
+class EmptyStateForNone(StopFirstAdapter):
+    name = "gives-an-empty-state"
+    host_class = _EmptyStateForNone
