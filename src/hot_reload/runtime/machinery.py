@@ -12,7 +12,7 @@ from hot_reload.runtime.graveyard import Graveyard
 from hot_reload.runtime.lifecycle import HookRunner
 from hot_reload.runtime.pipeline import Pipeline
 from hot_reload.settings import Settings
-from hot_reload.source.code import CodeCache
+from hot_reload.source.code import CODES, CodeCache
 from hot_reload.source.import_policy import ImportPolicy
 
 
@@ -29,5 +29,5 @@ class Machinery:
     graveyard: Graveyard
     states: StateStore | None = None
     imports: ImportPolicy = field(default_factory=ImportPolicy)
-    codes: CodeCache = field(default_factory=CodeCache)
+    codes: CodeCache = CODES
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))

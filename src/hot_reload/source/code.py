@@ -17,7 +17,8 @@ KEPT_CODES = 512
 
 
 class CodeCache:
-    """Compiled code by (hash of the source, path). Used from the loop's thread only."""
+    """Compiled code by (hash of the source, path). Any thread may use it: nothing is done to an
+    entry in two steps."""
 
     def __init__(self, limit: int = KEPT_CODES) -> None:
         self._limit = limit
@@ -32,15 +33,18 @@ class CodeCache:
             SourceSyntaxError: the bytes do not compile; has file and line.
         """
         key = (file.sha256, str(file.path))
-        code = self._kept.get(key)
+        code = self._kept.pop(key, None)  # it comes back as the one that was used last
         if code is None:
-            code = self._kept[key] = compile_source(file)
+            code = compile_source(file)
             self.compiled += 1
-            if len(self._kept) > self._limit:
-                self._kept.popitem(last=False)
-        else:
-            self._kept.move_to_end(key)
+        self._kept[key] = code
+        if len(self._kept) > self._limit:
+            self._kept.popitem(last=False)
         return code
+
+
+CODES = CodeCache()
+"""What all engines of this process share: tests open one after the other on the same files."""
 
 
 def compile_source(file: SourceFile) -> CodeType:

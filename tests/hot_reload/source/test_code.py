@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hot_reload import Engine
 from hot_reload.errors import SourceSyntaxError
-from hot_reload.source.code import CodeCache, compile_source
+from hot_reload.source.code import CODES, CodeCache, compile_source
 from hot_reload.source.snapshot import SourceFile
 
 
@@ -99,6 +100,16 @@ def test_the_cache_forgets_the_longest_unused() -> None:
     assert codes.compiled == 3
     codes.code(source(b"x = 2"))
     assert codes.compiled == 4
+
+
+async def test_engines_of_one_process_compile_a_file_once(tmp_path: Path) -> None:
+    plugin = tmp_path / "counter.py"
+    plugin.write_text('class Plugin:\n    version = "1.0"\n    def write(self, event): pass\n')
+    before = CODES.compiled
+    for _ in range(3):
+        async with Engine() as engine:
+            assert (await engine.load(plugin)).success
+    assert CODES.compiled == before + 1
 
 
 def test_a_path_that_the_compiler_refuses_is_a_syntax_fault() -> None:
