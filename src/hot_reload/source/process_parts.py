@@ -28,7 +28,7 @@ Step: TypeAlias = Callable[[], object]
 Comparison: TypeAlias = Iterator[tuple[str, Step]]
 
 
-def _identical(old: Sequence[Any], new: Sequence[Any]) -> bool:
+def identical(old: Sequence[Any], new: Sequence[Any]) -> bool:
     return len(old) == len(new) and all(map(operator.is_, old, new))
 
 
@@ -48,21 +48,21 @@ class Part:
     look: Callable[[], Any] | None = None
 
 
-def _value(name: str, read: Callable[[], Any], write: Callable[[Any], object]) -> Part:
+def value(name: str, read: Callable[[], Any], write: Callable[[Any], object]) -> Part:
     def compare(old: Any, new: Any) -> Comparison:
         yield f"changed the {name} from {old!r:.80} to {new!r:.80}", lambda: write(old)
 
     return Part(name, read, compare, operator.eq)
 
 
-def _attribute(name: str, owner: Any, attribute: str) -> Part:
+def attribute(name: str, owner: Any, attribute: str) -> Part:
     def compare(old: Any, new: Any) -> Comparison:
         yield f"replaced {name} by {_kind(new)}", lambda: setattr(owner, attribute, old)
 
     return Part(name, partial(getattr, owner, attribute, None), compare, operator.is_)
 
 
-def _setting(name: str, read: Callable[[], Any], write: Callable[[Any], object]) -> Part:
+def setting(name: str, read: Callable[[], Any], write: Callable[[Any], object]) -> Part:
     """Like a value, for objects: they are told by their kind only."""
 
     def compare(old: Any, new: Any) -> Comparison:
@@ -84,7 +84,7 @@ def _sequence(name: str, get: Callable[[], MutableSequence[Any]]) -> Part:
         ]
         yield f"{name}: {', '.join(parts) or 'changed the order'}", restore
 
-    return Part(name, lambda: tuple(get()), compare, _identical)
+    return Part(name, lambda: tuple(get()), compare, identical)
 
 
 def _holds(values: Sequence[Any], wanted: object) -> bool:
@@ -313,18 +313,18 @@ def _is_of_a_library(finder: object) -> bool:
 _root = logging.getLogger()
 
 PARTS: tuple[Part, ...] = (
-    _value("working directory", _working_directory, _go_back),
-    _value("umask", _umask, _set_umask),
-    _value(
+    value("working directory", _working_directory, _go_back),
+    value("umask", _umask, _set_umask),
+    value(
         "locale",
         lambda: locale.setlocale(locale.LC_ALL),
         lambda old: locale.setlocale(locale.LC_ALL, old),
     ),
     Part("environment variable", _environment, _compare_environment, operator.eq),
-    Part("signal handler", _signals, _compare_signals, _identical),
+    Part("signal handler", _signals, _compare_signals, identical),
     _sequence("sys.path", lambda: sys.path),
     _sequence("sys.path_hooks", lambda: sys.path_hooks),
-    Part("sys.meta_path", _finders, _compare_finders, _identical),
+    Part("sys.meta_path", _finders, _compare_finders, identical),
     Part(
         "module in sys.modules",
         lambda: sys.modules.copy(),
@@ -334,26 +334,26 @@ PARTS: tuple[Part, ...] = (
     ),
     Part("built-in", lambda: vars(builtins).copy(), compare_builtins, same_builtins),
     *(
-        _attribute(f"sys.{name}", sys, name)
+        attribute(f"sys.{name}", sys, name)
         for name in ("stdin", "stdout", "stderr", "excepthook", "displayhook", "unraisablehook")
     ),
-    _attribute("sys.breakpointhook", sys, "breakpointhook"),
-    _attribute("threading.excepthook", threading, "excepthook"),
-    _setting("trace function", sys.gettrace, sys.settrace),
-    _setting("profile function", sys.getprofile, sys.setprofile),
-    _value("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-    _value("switch interval", sys.getswitchinterval, sys.setswitchinterval),
-    _value("garbage collection switch", gc.isenabled, _gc_switch),
-    _value("garbage collection threshold", gc.get_threshold, lambda old: gc.set_threshold(*old)),
-    _value("garbage collection debug flags", gc.get_debug, gc.set_debug),
-    _value("default socket timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
-    _value("decimal context", _decimals, _set_decimals),
-    Part("warnings filters", lambda: tuple(warnings.filters), _compare_filters, _identical),
-    _setting("function that shows warnings", lambda: warnings.showwarning, _set_showwarning),
+    attribute("sys.breakpointhook", sys, "breakpointhook"),
+    attribute("threading.excepthook", threading, "excepthook"),
+    setting("trace function", sys.gettrace, sys.settrace),
+    setting("profile function", sys.getprofile, sys.setprofile),
+    value("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    value("switch interval", sys.getswitchinterval, sys.setswitchinterval),
+    value("garbage collection switch", gc.isenabled, _gc_switch),
+    value("garbage collection threshold", gc.get_threshold, lambda old: gc.set_threshold(*old)),
+    value("garbage collection debug flags", gc.get_debug, gc.set_debug),
+    value("default socket timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    value("decimal context", _decimals, _set_decimals),
+    Part("warnings filters", lambda: tuple(warnings.filters), _compare_filters, identical),
+    setting("function that shows warnings", lambda: warnings.showwarning, _set_showwarning),
     _sequence("handlers of the root logger", lambda: _root.handlers),
     _sequence("filters of the root logger", lambda: _root.filters),
-    _value("level of the root logger", lambda: _root.level, _root.setLevel),
-    _value("level up to which logging is disabled", lambda: _root.manager.disable, logging.disable),
-    _setting("logger class", logging.getLoggerClass, logging.setLoggerClass),
-    _setting("log record factory", logging.getLogRecordFactory, logging.setLogRecordFactory),
+    value("level of the root logger", lambda: _root.level, _root.setLevel),
+    value("level up to which logging is disabled", lambda: _root.manager.disable, logging.disable),
+    setting("logger class", logging.getLoggerClass, logging.setLoggerClass),
+    setting("log record factory", logging.getLogRecordFactory, logging.setLogRecordFactory),
 )

@@ -19,9 +19,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hot_reload.errors import ImportRefused
+from hot_reload.source.library_parts import LIBRARY_PARTS
 from hot_reload.source.process_parts import PARTS, Step, compare_builtins, same_builtins
 
 TOLD_LIMIT = 20
+
+_EVERY = (*LIBRARY_PARTS, *PARTS)
 
 
 class StatePolicy(enum.Enum):
@@ -65,7 +68,7 @@ class ProcessState:
     @classmethod
     def capture(cls) -> ProcessState:
         """Look at every part; on the thread that will import."""
-        return cls(tuple([part.read() for part in PARTS]), _atexit_count())
+        return cls(tuple([part.read() for part in _EVERY]), _atexit_count())
 
     def changes_since(self, before: ProcessState, *, own: str = "") -> tuple[Change, ...]:
         """What is otherwise in this state than in ``before``.
@@ -77,14 +80,14 @@ class ProcessState:
 
     def changes_by_now(self, *, own: str = "") -> tuple[Change, ...]:
         """What is otherwise at this moment, which is looked at without a photograph."""
-        now = [part.read() if part.look is None else part.look() for part in PARTS]
+        now = [part.read() if part.look is None else part.look() for part in _EVERY]
         return self._differences(now, _atexit_count(), own)
 
     def _differences(
         self, now: Iterable[Any], atexit_callbacks: int, own: str
     ) -> tuple[Change, ...]:
         found: list[Change] = []
-        for part, old, new in zip(PARTS, self._values, now, strict=True):
+        for part, old, new in zip(_EVERY, self._values, now, strict=True):
             if not part.same(old, new):
                 found += [Change(part.name, text, undo) for text, undo in part.compare(old, new)]
         if own and atexit_callbacks > self._atexit_callbacks:

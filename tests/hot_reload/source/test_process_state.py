@@ -16,6 +16,7 @@ import pytest
 
 from hot_reload.errors import ImportRefused
 from hot_reload.source.code import CodeCache
+from hot_reload.source.library_parts import LIBRARY_PARTS
 from hot_reload.source.namespace import Namespace
 from hot_reload.source.process_parts import PARTS, _same_modules
 from hot_reload.source.process_state import (
@@ -183,6 +184,63 @@ RUDE: dict[str, tuple[str, str]] = {
         "replaced the built-in 'map'",
     ),
     "i19 built-in added": ("import builtins; builtins.rude = 1", "added the built-in 'rude'"),
+    "event loop policy": (
+        "import asyncio\nclass Mine(asyncio.DefaultEventLoopPolicy): ...\n"
+        "asyncio.set_event_loop_policy(Mine())",
+        "set the asyncio event loop policy to rude@g1.Mine",
+    ),
+    "arguments": ("import sys; sys.argv[1:] = ['--secret']", "changed sys.argv"),
+    "arguments replaced": ("import sys; sys.argv = []", "changed sys.argv"),
+    "resource limit": (
+        "import resource; hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (123, hard))",
+        "changed the resource limit NOFILE from (",
+    ),
+    "certificates": (
+        "import ssl; ssl._create_default_https_context = ssl._create_unverified_context",
+        "replaced the function that makes ssl's default context for HTTPS",
+    ),
+    "fault handler": (
+        "import faulthandler\n"
+        "(faulthandler.disable if faulthandler.is_enabled() else faulthandler.enable)()",
+        "changed the fault handler from ",
+    ),
+    "memory tracing": (
+        "import tracemalloc; tracemalloc.start()",
+        "changed the tracing of memory from False to True",
+    ),
+    "digits": (
+        "import sys; sys.set_int_max_str_digits(0)",
+        "changed the limit of digits of an integer from 4300 to 0",
+    ),
+    "stack size": (
+        "import threading; threading.stack_size(1 << 20)",
+        "changed the stack size of new threads from 0 to 1048576",
+    ),
+    "profile of threads": (
+        "import threading; threading.setprofile(lambda *_: None)",
+        "set the profile function of new threads to rude@g1.<lambda>",
+    ),
+    "trace of threads": (
+        "import threading; threading.settrace(lambda *_: None)",
+        "set the trace function of new threads to rude@g1.<lambda>",
+    ),
+    "bytecode": (
+        "import sys; sys.dont_write_bytecode = None",
+        "replaced sys.dont_write_bytecode by builtins.NoneType",
+    ),
+    "bytecode elsewhere": (
+        "import sys; sys.pycache_prefix = '/rude'",
+        "replaced sys.pycache_prefix by builtins.str",
+    ),
+    "errors of logging": (
+        "import logging; logging.raiseExceptions = 0",
+        "replaced logging.raiseExceptions by builtins.int",
+    ),
+    "last resort": (
+        "import logging; logging.lastResort = None",
+        "replaced logging.lastResort by builtins.NoneType",
+    ),
     "i19 built-in removed": ("import builtins; del builtins.ascii", "removed the built-in 'ascii'"),
 }
 
@@ -431,8 +489,9 @@ def test_two_photographs_of_the_same_process_are_alike() -> None:
 
 def test_every_part_has_a_case() -> None:
     """A part that no rude import changes could be blind, and nobody would see it."""
-    told = {part.name for part in PARTS}
+    told = {part.name for part in (*LIBRARY_PARTS, *PARTS)}
     by_hand = {"sys.stdin", "sys.unraisablehook", "sys.breakpointhook", "trace function"}
+    by_hand |= {"running event loop", "time zone", "alarm"}  # in test_library_parts
     covered = set()
     for source, _ in RUDE.values():
         before = ProcessState.capture()
