@@ -20,8 +20,8 @@ What is no point, and why:
 - ``emit`` in a producer's own call: what is raised there reaches the producer, not the swap. The
   delivery of what waited at a gate is the swap's, and a point. So it is with ``Engine.call``,
   ``use`` and ``_ask`` and what they call themselves (``Leases``, ``Inside``, ``CallGates.passed``):
-  what is raised there reaches the caller. Not covered: a lease whose return is interrupted lets
-  the hand-overs of that generation time out.
+  what is raised there reaches the caller. That it holds up no reload is a test of its own, in
+  ``tests/hot_reload/faults/test_every_line.py``.
 """
 
 from __future__ import annotations

@@ -6,6 +6,44 @@ import asyncio
 from contextvars import ContextVar
 
 
+class Leases:
+    """The calls that are inside a generation now. Used on the loop's thread.
+
+    Nothing is counted: a call is inside until it is left, or its task has ended, so that one
+    that was interrupted on its way out holds no drain up for ever.
+    """
+
+    def __init__(self) -> None:
+        self._calls: set[Inside] = set()
+        self._over: asyncio.Future[None] | None = None
+        """Made by whoever waits, and told when a call has left and nobody is inside."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is inside."""
+        return not any(each.active for each in self._calls)
+
+    async def returned(self) -> None:
+        """Return when nobody is inside."""
+        while (call := next((each for each in self._calls if each.active), None)) is not None:
+            if self._over is None:
+                self._over = asyncio.get_running_loop().create_future()
+            ends: list[asyncio.Future[None] | asyncio.Task[object]] = [self._over]
+            if call.owner is not None:
+                ends.append(call.owner)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+
+    def add(self, call: Inside) -> None:
+        self._calls.add(call)
+
+    def discard(self, call: Inside) -> None:
+        self._calls.discard(call)
+        if self._over is not None and self.idle:
+            if not self._over.done():
+                self._over.set_result(None)
+            self._over = None
+
+
 class Inside:
     """That the present task runs inside a plugin's hook or handler, in this ``with`` block.
 
@@ -13,40 +51,61 @@ class Inside:
     the handler's call is over, with its task at the latest, and with it what it forbids.
     """
 
-    __slots__ = ("_left", "_owner", "_token", "hook", "lease", "outer", "plugin", "tasks")
+    __slots__ = ("_gone", "_leases", "_left", "hook", "outer", "owner", "plugin", "tasks")
 
-    def __init__(self, plugin: str, *, hook: bool, lease: bool) -> None:
+    def __init__(self, plugin: str, *, hook: bool, leases: Leases | None) -> None:
         self.plugin = plugin
         self.hook = hook
-        self.lease = lease
-        """Whether a drain of the plugin waits for it: a handler's call, not a background task."""
+        self._leases = leases
         self.outer = _inside.get()
-        self._owner = asyncio.current_task()
-        self.tasks: set[asyncio.Task[object] | None] = {self._owner}
+        self.owner: asyncio.Task[object] | None = asyncio.current_task()
+        """The task that entered it; None: it was left."""
+        self.tasks: set[asyncio.Task[object] | None] = {self.owner}
         """The tasks that the hooks themselves run in, not those that they start."""
         self._left = False
+        self._gone = False
+        """All of what ``leave`` does was done."""
 
     @property
     def active(self) -> bool:
-        return not self._left and (self._owner is None or not self._owner.done())
+        return not self._left and (self.owner is None or not self.owner.done())
+
+    @property
+    def lease(self) -> bool:
+        """Whether a drain of the plugin waits for it: a handler's call, not a background task."""
+        return self._leases is not None
 
     def __enter__(self) -> None:
-        self._token = _inside.set(self)  # all at once: an interruption finds nothing half done
+        if self._leases is not None:
+            self._leases.add(self)
+        _inside.set(self)
 
     def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """What ``with`` does at its end. Idempotent: whoever was interrupted in it does it again,
+        since an interruption between two lines is beyond what ``with`` guards."""
+        if self._gone:
+            return
         self._left = True
         # Contexts of a plugin's timers and tasks outlive this, and a task holds its result.
         self.tasks.clear()
-        self._owner = None
-        _inside.reset(self._token)
+        self.owner = None
+        if self._leases is not None:
+            self._leases.discard(self)
+        if _inside.get() is self:  # not so where a coroutine is closed that its loop left behind
+            _inside.set(self.outer)
+        self._gone = True
 
 
 _inside: ContextVar[Inside | None] = ContextVar("hot_reload_inside", default=None)
 
 
-def inside(plugin: str, *, hook: bool, lease: bool = False) -> Inside:
-    """Note that what runs in the ``with`` block runs inside ``plugin``."""
-    return Inside(plugin, hook=hook, lease=lease)
+def inside(plugin: str, *, hook: bool, leases: Leases | None = None) -> Inside:
+    """Note that what runs in the ``with`` block runs inside ``plugin``; ``leases`` are those of
+    the generation that is called."""
+    return Inside(plugin, hook=hook, leases=leases)
 
 
 def inside_hook() -> str | None:

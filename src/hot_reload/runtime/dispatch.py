@@ -14,12 +14,14 @@ delivers in order, and lets direct traffic pass again only when it is empty.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import itertools
+import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextvars import ContextVar
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any
 
 from hot_reload.outcome import Role
@@ -33,6 +35,9 @@ Deliver = Callable[[Any], Any]
 _FILTER, _REDACTOR = Role.FILTER, Role.REDACTOR
 _UNRUN = frozenset({CoroutineType, GeneratorType, AsyncGeneratorType})
 """What comes back of a function of which nothing has run."""
+_NO_ANSWER = _UNRUN | {asyncio.Future, asyncio.Task, concurrent.futures.Future}
+"""What cannot be the answer of a stage that changes events or judges them: at best it will hold
+one. A sink may well give such a thing: what it began goes on."""
 
 IN_MAILBOX: ContextVar[bool] = ContextVar("hot_reload_in_mailbox", default=False)
 """Whether the present task delivers to an asynchronous sink, or was started by one that does."""
@@ -363,9 +368,9 @@ class Dispatch:
         for name, step in view.filters:
             try:
                 passes = step(event)
-                if passes is True or (type(passes) not in _UNRUN and passes):
+                if passes is True or (type(passes) not in _NO_ANSWER and passes):
                     continue
-                if passes:
+                if type(passes) in _NO_ANSWER:
                     raise _unrun(passes)
             except BaseException as error:  # the truth of its answer may raise as well
                 self.step_failed(name, error)
@@ -375,7 +380,7 @@ class Dispatch:
         for role, name, step in view.changes:
             try:
                 changed = step(event)
-                if changed is not event and (changed is None or type(changed) in _UNRUN):
+                if changed is not event and (changed is None or type(changed) in _NO_ANSWER):
                     raise _unrun(changed)
                 event = changed
             except BaseException as error:
@@ -390,23 +395,31 @@ class Dispatch:
                 if answer is not None and type(answer) in _UNRUN:
                     raise _unrun(answer)
             except BaseException as error:
-                self.sink_failed(name, deliver, error)
+                self.sink_failed(name, deliver, error, view)
                 if isinstance(error, KeyboardInterrupt):
                     interrupt = error  # the other sinks get the event all the same
         if interrupt is not None:
             raise interrupt
 
     def step_failed(self, name: str, error: BaseException) -> None:
-        if isinstance(error, KeyboardInterrupt):  # in a producer's own thread it is the user's
+        # In a producer's own thread it is the user's.
+        if isinstance(error, KeyboardInterrupt) or _is_endless(error):
             self.counts.drop(name)
             raise error
         self.counts.error(name)
 
-    def sink_failed(self, name: str, deliver: Deliver, error: BaseException) -> None:
+    def sink_failed(
+        self, name: str, deliver: Deliver, error: BaseException, view: View | None = None
+    ) -> None:
         # What a gate let through was guarded and counted behind it.
         if not isinstance(getattr(deliver, "__self__", None), Gate):
             self.counts.error(name)
             self.counts.drop(name)
+        if view is not None and _is_endless(error):
+            later = view.sinks[view.sinks.index((name, deliver)) + 1 :]
+            for other, _ in later:
+                self.counts.drop(other)
+            raise error
 
     def sink(self, name: str) -> Deliver | None:
         """How an event reaches the sink ``name`` now; None: no such sink serves."""
@@ -432,7 +445,7 @@ class Dispatch:
             except BaseException as error:
                 self.sink_failed(name, write, error)
                 # In a producer's own thread it is the user's.
-                if isinstance(error, KeyboardInterrupt):
+                if isinstance(error, KeyboardInterrupt) or _is_endless(error):
                     raise
 
         return deliver
@@ -474,7 +487,7 @@ class Dispatch:
         shape = Shape(len(view.filters), redacts, len(view.sinks))
         if not view.sinks or view.entry is not None or shape.stages > route.STAGES_LIMIT:
             return self._emit
-        return maker(shape)(self, view, self._emit, _UNRUN, _unrun)
+        return maker(shape)(self, view, self._emit, _NO_ANSWER, _UNRUN, _unrun)
 
     def forget_left(self) -> bool:
         """Let go of the replaced views that nobody is inside any more; whether that is all."""
@@ -487,10 +500,46 @@ class Dispatch:
             self._left.clear()
             if self.forget_left():
                 return
-            await self._left.wait()
+            # A signal may strike between a producer's mark and what takes it back, and on the
+            # way out: then nobody will. Whether anybody is inside is seen on the threads' stacks.
+            self._retiring = [each for each in self._retiring if _is_inside(each)]
+            if self._retiring:
+                await self._left.wait()
 
     def _signal(self) -> None:
         _call_on(self._loop, self._left.set)
+
+
+def _is_inside(view: View) -> bool:
+    """Whether any thread is inside ``view``, whatever its marks say."""
+    return any(
+        each.f_locals.get("view") is view
+        for frame in sys._current_frames().values()
+        for each in _emits(frame)
+    )
+
+
+def _is_endless(error: BaseException) -> bool:
+    """Whether ``error`` is of an emit within an emit within another, without end.
+
+    It has to leave all of them but the first: caught at each depth, so that the next sink gets
+    the event, it would take twice as many emits at each, and a lifetime at a thousand.
+    """
+    if not isinstance(error, RecursionError):
+        return False
+    return len(list(itertools.islice(_emits(sys._getframe()), 2))) == 2
+
+
+def _emits(frame: FrameType) -> Iterator[FrameType]:
+    """The calls of ``emit`` that ``frame`` is inside of, innermost first."""
+    each: FrameType | None = frame
+    while each is not None:
+        if each.f_code is _EMIT or each.f_code.co_filename.startswith(route.FILE):
+            yield each
+        each = each.f_back
+
+
+_EMIT = Dispatch._emit.__code__
 
 
 def _unrun(answer: Any) -> TypeError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from hot_reload.hooks import GET_RELOAD_STATE, SET_RELOAD_STATE, BoundHooks, Hook
 from hot_reload.manifest import ROLE_METHOD, Manifest
 from hot_reload.outcome import Failure, Role, Running
+from hot_reload.runtime.calls import Leases
 from hot_reload.runtime.context import PluginContext
 from hot_reload.runtime.fault import Origin
 from hot_reload.runtime.lifecycle import HookCall
@@ -98,30 +98,3 @@ class Generation:
         self.context = None
         self.hooks = BoundHooks({})
         self.ending = {}
-
-
-class Leases:
-    """How many calls are inside a generation now."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    def __enter__(self) -> None:
-        self._count += 1
-        self._idle.clear()
-
-    def __exit__(self, *_: object) -> None:
-        self._count -= 1
-        if not self._count:
-            self._idle.set()
-
-    @property
-    def idle(self) -> bool:
-        """Whether nobody is inside."""
-        return not self._count
-
-    async def returned(self) -> None:
-        """Return when nobody is inside."""
-        await self._idle.wait()

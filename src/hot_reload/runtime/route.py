@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 STAGES_LIMIT = 24
 """Of how many stages a route is written out; views with more are gone through in loops."""
 SHAPES_KEPT = 128
+FILE = "<a route"
+"""What the file of a route's code is called begins with this."""
 
 
 class Shape(NamedTuple):
@@ -48,13 +50,13 @@ def maker(shape: Shape) -> Callable[..., Callable[[Any], bool]]:
         stages="".join([*filters, *changes, *sinks]),
     )
     names: dict[str, Any] = {}
-    exec(compile(text, f"<a route of {shape.stages} stages>", "exec", dont_inherit=True), names)
+    exec(compile(text, f"{FILE} of {shape.stages} stages>", "exec", dont_inherit=True), names)
     made: Callable[..., Callable[[Any], bool]] = names["make"]
     return made
 
 
 _MAKER = """\
-def make(dispatch, view, again, unrun, complaint):
+def make(dispatch, view, again, no_answer, unrun, complaint):
     ({filters}) = view.filters
     ({changes}) = view.changes
     ({sinks}) = view.sinks
@@ -85,7 +87,7 @@ _FILTER = """
             try:
                 passes = keep{i}(event)
                 if passes is not True:
-                    if type(passes) in unrun:
+                    if type(passes) in no_answer:
                         raise complaint(passes)
                     passes = bool(passes)
             except BaseException as error:
@@ -98,7 +100,7 @@ _FILTER = """
 _CHANGE = """
             try:
                 changed = change{i}(event)
-                if changed is not event and (changed is None or type(changed) in unrun):
+                if changed is not event and (changed is None or type(changed) in no_answer):
                     raise complaint(changed)
                 event = changed
             except BaseException as error:
@@ -114,7 +116,7 @@ _SINK = """
                 if answer is not None and type(answer) in unrun:
                     raise complaint(answer)
             except BaseException as error:
-                sink_failed(sink_name{i}, sink{i}, error)
+                sink_failed(sink_name{i}, sink{i}, error, view)
                 if isinstance(error, KeyboardInterrupt):
                     interrupt = error
 """

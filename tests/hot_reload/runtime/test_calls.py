@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from hot_reload.runtime import calls
-from hot_reload.runtime.calls import CallGates
+from hot_reload.runtime.calls import CallGates, Leases
 
 
 async def test_what_runs_inside_what() -> None:
     assert calls.inside_hook() is calls.inside_any() is None
-    with calls.inside("a", hook=False, lease=True):
+    with calls.inside("a", hook=False, leases=Leases()):
         assert calls.inside_hook() is None
         assert calls.inside_handler("a")
         assert not calls.inside_handler("b")
@@ -88,7 +88,7 @@ async def test_whom_the_gate_waits_for_passes(hook: bool, lease: bool, free: boo
     gates.close("a")
 
     async def inside() -> bool:
-        with calls.inside("a", hook=hook, lease=lease):
+        with calls.inside("a", hook=hook, leases=Leases() if lease else None):
             try:
                 async with asyncio.timeout(0):
                     await gates.passed("a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable
@@ -572,7 +573,22 @@ async def test_a_write_of_which_nothing_ran_is_a_drop_and_no_delivery(
     assert dispatch.counts.dropped == dispatch.counts.errors == {"bad": 1, "held": 1}
 
 
-@pytest.mark.parametrize("step", [*UNRUN, lambda event: None])
+def _future(event: Any) -> Any:
+    return asyncio.get_running_loop().create_future()
+
+
+def _task(event: Any) -> Any:
+    return asyncio.ensure_future(_coroutine(event))
+
+
+def _work(event: Any) -> Any:
+    return concurrent.futures.Future[Any]()
+
+
+PROMISES: list[Callable[[Any], Any]] = [_future, _task, _work]
+
+
+@pytest.mark.parametrize("step", [*UNRUN, *PROMISES, lambda event: None])
 @pytest.mark.parametrize("role", [Role.ENRICHER, Role.PROCESSOR, Role.REDACTOR])
 async def test_a_step_that_gives_no_event_back_is_one_that_fails(
     role: Role, step: Callable[[Any], Any]
@@ -590,12 +606,72 @@ class Undecided:
         raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("step", [*UNRUN, lambda event: Undecided()])
+@pytest.mark.parametrize("step", [*UNRUN, *PROMISES, lambda event: Undecided()])
 async def test_a_filter_that_does_not_answer_is_one_that_fails(step: Callable[[Any], Any]) -> None:
     dispatch, seen = Dispatch(Counts()), list[Any]()
     dispatch.install(View([(Role.FILTER, "step", step)], [("sink", seen.append)]))
     assert dispatch.emit(1)
     assert (seen, dispatch.counts.errors, dispatch.counts.filtered) == ([1], {"step": 1}, {})
+
+
+async def test_a_sink_may_give_what_it_began() -> None:
+    dispatch = Dispatch(Counts())
+    dispatch.install(View(sinks=[(each.__name__, each) for each in PROMISES]))
+    assert dispatch.emit(1)
+    assert dispatch.counts.errors == {}
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_sinks_that_emit_without_end_end(held: bool) -> None:
+    """Caught at each depth, with two of them each depth would be gone through twice."""
+    dispatch, calm = Dispatch(Counts()), list[Any]()
+
+    def again(event: Any) -> None:
+        if event == "endless":
+            dispatch.emit(event)
+
+    sinks = [("first", again), ("second", again), ("calm", calm.append)]
+    if held:  # by an open gate, as those that have just been swapped are reached
+        sinks[0] = "first", gate(dispatch.guarded("first", again), dispatch.counts).pass_
+    dispatch.install(View(sinks=sinks))
+    assert dispatch.emit("endless")
+    assert calm == ["endless"]  # of the outermost alone
+    assert dispatch.counts.errors["first"] > 100
+    assert dispatch.emit("calm")
+    assert calm == ["endless", "calm"]
+    dispatch.install(View(sinks=[("calm", calm.append)]))
+    await asyncio.wait_for(dispatch.drained(), 30)
+
+
+@pytest.mark.parametrize("role", [Role.FILTER, Role.ENRICHER, Role.REDACTOR])
+async def test_steps_that_emit_without_end_end(role: Role) -> None:
+    dispatch, seen = Dispatch(Counts()), list[Any]()
+
+    def again(event: Any) -> Any:
+        if event == "endless":
+            dispatch.emit(event)
+        return event
+
+    dispatch.install(View([(role, "one", again), (role, "two", again)], [("sink", seen.append)]))
+    assert dispatch.emit("endless")
+    assert seen == ([] if role is Role.REDACTOR else ["endless"])
+    assert dispatch.emit("calm")
+    assert seen[-1] == "calm"
+
+
+async def test_a_recursion_of_the_plugin_s_own_is_one_fault_of_many() -> None:
+    dispatch, seen = Dispatch(Counts()), list[Any]()
+
+    def deep(event: Any) -> None:
+        deep(event)
+
+    dispatch.install(View(sinks=[("deep", deep), ("sink", seen.append)]))
+    assert dispatch.emit(1)
+    assert (seen, dispatch.counts.errors, dispatch.counts.dropped) == (
+        [1],
+        {"deep": 1},
+        {"deep": 1},
+    )
 
 
 def test_an_opening_that_is_interrupted_before_it_delivers_has_delivered_nothing() -> None:
