@@ -240,6 +240,12 @@ class Unchanged(Result):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolledBack(Result):
     failure: Failure
+    restored: Running | None = None
+    """The fresh generation of the old bytes that serves, where the old one had to stop first."""
+
+    @property
+    def running(self) -> Running | None:
+        return self.restored or self.old
 
     def describe(self) -> str:
         return (

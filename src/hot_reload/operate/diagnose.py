@@ -25,6 +25,7 @@ from hot_reload.operate.imports import (
 from hot_reload.operate.plain import plain, shown
 from hot_reload.outcome import Refused, Running
 from hot_reload.ports import Files
+from hot_reload.runtime.arguments import given_name
 from hot_reload.runtime.engine import Engine
 from hot_reload.runtime.roster import PluginStatus
 from hot_reload.source.code import compile_source
@@ -89,7 +90,13 @@ def diagnose(
 
     Reads the plugin's files, on the thread of the loop. ``health`` lets it see what runs at
     this moment, ``watchers`` why edits are not seen; ``files`` as given to the engine.
+
+    Raises:
+        EngineMisuse: ``engine`` is none, or ``name`` is no string.
     """
+    if not isinstance(engine, Engine):
+        raise EngineMisuse(f"engine is a {type(engine).__name__}; give the open Engine")
+    name = given_name(name)
     try:
         status = engine.status(name)
     except EngineMisuse as error:

@@ -7,10 +7,12 @@ import inspect
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hot_reload.errors import EngineMisuse
 from hot_reload.manifest import NAME_PATTERN
+
+_Kind = TypeVar("_Kind")
 
 
 def given_name(name: object) -> str:
@@ -78,6 +80,33 @@ def given_config(config: Mapping[str, Any] | None) -> dict[str, Any]:
     except Exception as error:  # whatever is in there
         why = f"{type(error).__name__}: {error}"
     raise EngineMisuse(f"config cannot be copied ({why}); give plain data")
+
+
+def given_configs(configs: Mapping[str, Mapping[str, Any] | None]) -> dict[str, dict[str, Any]]:
+    """Copies of the configurations, by the plugins' names.
+
+    Raises:
+        EngineMisuse: it is no mapping of names to mappings.
+    """
+    if not isinstance(configs, Mapping):
+        raise EngineMisuse(
+            f"configs is a {type(configs).__name__}; give a mapping of names to configurations, "
+            'such as {"counter": {"limit": 3}}'
+        )
+    return {given_name(name): given_config(config) for name, config in configs.items()}
+
+
+def given_one_of(kind: type[_Kind], value: _Kind | None, what: str) -> _Kind:
+    """``value``, or a ``kind`` with its defaults where it is None.
+
+    Raises:
+        EngineMisuse: it is no ``kind``.
+    """
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        raise EngineMisuse(f"{what} is a {type(value).__name__}; give a {kind.__name__}(...)")
+    return value
 
 
 def given_callback(callback: object, what: str) -> None:

@@ -28,6 +28,7 @@ from hot_reload.runtime.discovery import candidates, find_factory
 from hot_reload.runtime.fault import hook_failed
 from hot_reload.runtime.generation import TRANSFORMS, Generation
 from hot_reload.runtime.immediate import may_wait
+from hot_reload.runtime.leftover import own_tasks
 from hot_reload.runtime.machinery import Machinery
 from hot_reload.runtime.slot import Slot
 from hot_reload.runtime.steps import Steps
@@ -141,6 +142,7 @@ class Building:
                     "the module's body", execute, origin=new.origin
                 )
         except HookFailed as fault:
+            fault.file = fault.file or file
             await self._end_tasks(new)
             absent = new.namespace.absent() if missing else []
             if not absent:
@@ -160,7 +162,7 @@ class Building:
 
     async def _end_tasks(self, new: Generation) -> None:
         """End the tasks that a body began before it failed: nobody else knows of them."""
-        own = {task for task in asyncio.all_tasks() if _runs(task, new.namespace.top)}
+        own = own_tasks(new)
         for task in own:
             task.cancel()
         if own:
@@ -173,11 +175,12 @@ class Building:
         try:
             look = cache(candidates)
             return find_factory(module, self._machinery.app, look), look(module)
-        except PluginFault:
+        except PluginFault as fault:
+            fault.file = fault.file or str(new.snapshot.main.path)
             raise
         except BaseException as error:  # a __getattr__ or a descriptor of the module's own raised
-            fault = hook_failed(error, "the module, as its plugin was looked for,", new.origin)
-        raise fault
+            raised = hook_failed(error, "the module, as its plugin was looked for,", new.origin)
+        raise raised
 
     def _configure(
         self, new: Generation, module: ModuleType, classes: Sequence[type]
@@ -290,13 +293,6 @@ def _no_plugin(made: Any, strangers: Sequence[object]) -> ManifestError | None:
             + ("; take the yield out" if kind in _GENERATORS else ""),
         )
     return None
-
-
-def _runs(task: asyncio.Task[Any], top: str) -> bool:
-    """Whether ``task`` runs a function of the modules below ``top``."""
-    frame = getattr(task.get_coro(), "cr_frame", None)
-    name = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
-    return name.partition(".")[0] == top
 
 
 def _remarks(snapshot: SourceSnapshot) -> tuple[Failure, ...]:

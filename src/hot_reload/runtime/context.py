@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from hot_reload.errors import EngineMisuse
 from hot_reload.outcome import Outcome
 from hot_reload.runtime import calls
+from hot_reload.runtime.fault import closed_from_outside
 from hot_reload.runtime.lifecycle import HookCall
 
 
@@ -124,7 +125,9 @@ async def _contained(
             return await coroutine
     except asyncio.CancelledError:
         raise
-    except BaseException:
+    except BaseException as error:
+        if closed_from_outside(error):
+            raise
         # Not raised on: SystemExit in a task would end the event loop and the host with it.
         logger.exception("a background task of the plugin failed")
         return None

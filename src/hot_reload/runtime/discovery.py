@@ -31,6 +31,7 @@ def find_factory(
     """
     register = getattr(module, "register", None)
     if inspect.isfunction(register):
+        _check(register, 2, "def register(app, context)")
         return lambda context: register(app, context)
     classes = (look or candidates)(module)
     if len(classes) > 1:
@@ -44,7 +45,17 @@ def find_factory(
         return _constructor(classes[0])
     create = getattr(module, "create", None)
     if inspect.isfunction(create):
+        _check(create, 1, "def create(config)")
         return lambda context: create(context.config)
+    unfinished = [each for each in _own_classes(module) if inspect.isabstract(each)]
+    if unfinished and any(_fits(each, declared=True) for each in unfinished):
+        kind = unfinished[-1]
+        lacks = ", ".join(sorted(kind.__abstractmethods__))  # type: ignore[attr-defined]
+        raise NoPluginError(
+            f"class {kind.__qualname__} is abstract: it lacks {lacks}",
+            file=module.__file__,
+            hint="write these methods, or a class of it that has them",
+        )
     raise NoPluginError(
         "no plugin in the module",
         file=module.__file__,
@@ -53,17 +64,33 @@ def find_factory(
     )
 
 
+def _check(function: FunctionType, arguments: int, wanted: str) -> None:
+    """
+    Raises:
+        NoPluginError: ``function`` cannot be called with so many arguments; with its line.
+    """
+    code = function.__code__
+    if code.co_argcount == arguments and not code.co_kwonlyargcount:
+        return  # quicker than a signature
+    try:
+        # What a wrapper is called with, not what it wraps: it may add an argument of its own.
+        inspect.signature(function, follow_wrapped=False).bind(*[None] * arguments)
+    except TypeError as error:
+        raise NoPluginError(
+            f"{function.__name__}() does not fit: {error}",
+            file=code.co_filename,
+            line=code.co_firstlineno,
+            hint=f"write {wanted} and return the plugin",
+        ) from None
+
+
 def candidates(module: ModuleType) -> list[type]:
     """The classes of the module's own that fit; a base that another one extends is none."""
     declared = hasattr(module, "PLUGIN_META") or hasattr(module, "PLUGIN_METADATA")
-    own_top = module.__name__
     fitting = [
         each
-        for each in vars(module).values()
-        if isinstance(each, type)
-        and (each.__module__ == own_top or each.__module__.startswith(f"{own_top}."))
-        and not inspect.isabstract(each)
-        and _fits(each, declared)
+        for each in _own_classes(module)
+        if not inspect.isabstract(each) and _fits(each, declared)
     ]
     unique = list(dict.fromkeys(fitting))
     if len(unique) < 2:
@@ -72,6 +99,16 @@ def candidates(module: ModuleType) -> list[type]:
         each
         for each in unique
         if not any(other is not each and issubclass(other, each) for other in unique)
+    ]
+
+
+def _own_classes(module: ModuleType) -> list[type]:
+    own_top = module.__name__
+    return [
+        each
+        for each in vars(module).values()
+        if isinstance(each, type)
+        and (each.__module__ == own_top or each.__module__.startswith(f"{own_top}."))
     ]
 
 

@@ -21,14 +21,16 @@ from hot_reload.runtime import calls
 from hot_reload.runtime.arguments import (
     given_callback,
     given_config,
+    given_configs,
     given_name,
     given_names,
+    given_one_of,
     given_path,
     new_name,
 )
 from hot_reload.runtime.calls import CallGates
 from hot_reload.runtime.dispatch import Counts, Dispatch
-from hot_reload.runtime.fault import hook_failed
+from hot_reload.runtime.fault import closed_from_outside, hook_failed
 from hot_reload.runtime.graveyard import Graveyard
 from hot_reload.runtime.lifecycle import HookRunner
 from hot_reload.runtime.machinery import Machinery
@@ -76,10 +78,10 @@ class Engine:
         imports: ImportPolicy | None = None,
         state_store: StateStore | None = None,
     ) -> None:
-        self.settings = settings or Settings()
+        self.settings = given_one_of(Settings, settings, "settings")
         self._clock = clock or LoopClock()
         self._files = files or DiskFiles()
-        self._imports = imports or ImportPolicy()
+        self._imports = given_one_of(ImportPolicy, imports, "imports")
         self._states = state_store
         self._roster = Roster()
         self._first_uses: dict[str, asyncio.Task[Outcome]] = {}
@@ -223,8 +225,8 @@ class Engine:
             The outcome for each name: ``Swapped``, ``Unchanged``, ``RolledBack``, ``Failed``,
             ``Refused`` or ``Deferred``.
         """
-        roster, names = self._roster, list(configs)
-        copies = {given_name(name): given_config(config) for name, config in configs.items()}
+        roster, copies = self._roster, given_configs(configs)
+        names = list(copies)
 
         async def act() -> dict[str, Outcome]:
             return await self._renew(
@@ -340,7 +342,7 @@ class Engine:
             EngineMisuse: no such service is loaded and enabled.
             OperationFailed: its first load failed.
         """
-        if name in self._roster.lazy:
+        if given_name(name) in self._roster.lazy:
             (await self._first_use(name)).unwrap()
         return await self._ask(self._roster.service(name), request)
 
@@ -367,7 +369,7 @@ class Engine:
         Raises:
             EngineMisuse: nothing of that name runs.
         """
-        return self._roster.live(name).plugin
+        return self._roster.live(given_name(name)).plugin
 
     def status(self, name: str) -> PluginStatus:
         """What is known of ``name``.
@@ -375,7 +377,7 @@ class Engine:
         Raises:
             EngineMisuse: there is no such plugin.
         """
-        return self._roster.status(name)
+        return self._roster.status(given_name(name))
 
     def source_hashes(self, name: str) -> dict[str, str]:
         """Each source file that runs, relative to the plugin, with the SHA-256 of its bytes.
@@ -383,7 +385,7 @@ class Engine:
         Raises:
             EngineMisuse: nothing of that name runs.
         """
-        snapshot = self._roster.live(name).snapshot
+        snapshot = self._roster.live(given_name(name)).snapshot
         root = snapshot.main.path.parent
         return {
             each.path.relative_to(root).as_posix(): each.sha256 for each in snapshot.files.values()
@@ -582,17 +584,23 @@ class Engine:
         slot = self._roster.service(slot.name)  # it may have gone while the call waited
         generation = slot.current
         assert generation is not None
-        with generation.leases, calls.inside(slot.name, hook=False, lease=True):
+        inside = calls.inside(slot.name, hook=False, leases=generation.leases)
+        try:
             try:
-                answer = generation.method(Role.SERVICE)(request)
-                return await answer if inspect.isawaitable(answer) else answer
+                with inside:
+                    answer = generation.method(Role.SERVICE)(request)
+                    return await answer if inspect.isawaitable(answer) else answer
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
+                if closed_from_outside(error):
+                    raise
                 task = asyncio.current_task()
                 if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
                     raise  # the caller's own, not the plugin's
                 fault = hook_failed(error, f"handle of {slot.name!r}", generation.origin)
+        finally:
+            inside.leave()  # once more: an interruption may strike in the ``with`` itself
         raise fault
 
 

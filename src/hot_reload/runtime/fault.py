@@ -16,6 +16,7 @@ CAUSE_LIMIT = 500
 TRACEBACK_LIMIT = 8_000
 PATH_LIMIT = 4_096
 AWAITED_LIMIT = 100
+GROUPS_LIMIT = 100
 _FRAMES = ("cr_frame", "gi_frame", "ag_frame")
 _AWAITED = ("cr_await", "gi_yieldfrom", "ag_await")
 
@@ -37,6 +38,9 @@ def hook_failed(error: BaseException, what: str, origin: Origin) -> HookFailed:
     secrets are masked.
     """
     file, line = _place(error.__traceback__, origin.files)
+    first = _place(_first_in(error).__traceback__, origin.files)
+    if first[0] is not None:  # a group's own is the line that waited for its tasks
+        file, line = first
     if file is None and error.__cause__ is not None:  # a StopIteration that left a coroutine
         file, line = _place(error.__cause__.__traceback__, origin.files)
     return HookFailed(
@@ -46,6 +50,15 @@ def hook_failed(error: BaseException, what: str, origin: Origin) -> HookFailed:
         hint=_hint(error, origin),
         traceback_text=conceal(_formatted(error), origin.secrets),
     )
+
+
+def closed_from_outside(error: BaseException) -> bool:
+    """Whether the coroutine that caught ``error`` is being closed, as where its loop has ended.
+
+    Nothing that it called has raised it then. Asked in the ``except`` that caught it.
+    """
+    trace = error.__traceback__
+    return isinstance(error, GeneratorExit) and trace is not None and trace.tb_next is None
 
 
 def standing(awaited: object, origin: Origin) -> tuple[str | None, int | None]:
@@ -98,7 +111,21 @@ def cause_of(error: BaseException) -> str:
         text = str(error)
     except BaseException as broken:  # a plugin's __str__ may raise anything
         text = f"(its text cannot be shown: __str__ raised {type(broken).__name__})"
+    first = _first_in(error)
+    if first is not error and not isinstance(first, BaseExceptionGroup):
+        # A group says only how many there are: what went wrong is in them.
+        text += f", first of them {cause_of(first)}"
     return shown(f"{type(error).__name__}: {text}" if text else type(error).__name__, CAUSE_LIMIT)
+
+
+def _first_in(error: BaseException) -> BaseException:
+    """The first exception in a group, such as a TaskGroup raises; of any other, itself."""
+    for _ in range(GROUPS_LIMIT):
+        if not isinstance(error, BaseExceptionGroup):
+            break
+        # By the class of all groups: a plugin's own may give anything.
+        error = BaseExceptionGroup.exceptions.__get__(error)[0]
+    return error
 
 
 def shown(text: str, limit: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
-from types import CoroutineType
+from types import CodeType, CoroutineType
 from typing import Any
 
 from hot_reload.errors import HookFailed, HookTimeout
@@ -19,6 +19,7 @@ from hot_reload.runtime.fault import Origin, hook_failed, standing
 from hot_reload.settings import Settings
 
 _NOBODY = Origin()
+_NO_CANCEL = "to end early, return or raise; cancel only tasks that the plugin has started"
 
 
 class HookCall:
@@ -58,6 +59,13 @@ class HookCall:
             type(self.answer) is CoroutineType  # its __class__ may be anything's
             and inspect.getcoroutinestate(self.answer) == inspect.CORO_CREATED
         )
+
+    def defined(self, origin: Origin) -> tuple[str | None, int | None]:
+        """Where the function begins, if that is in the plugin's own source."""
+        code = getattr(self._function, "__code__", None)
+        if isinstance(code, CodeType) and code.co_filename in origin.files:
+            return code.co_filename, code.co_firstlineno
+        return None, None
 
     def close(self) -> None:
         """Let go of a coroutine that nobody stepped."""
@@ -124,7 +132,7 @@ class HookRunner:
             fault = hook_failed(error, what, origin)
         else:
             if task is not None and task.cancelling() > requests:
-                raise await _taken_back(task, what)
+                raise await _taken_back(task, what, call.defined(origin))
             try:
                 waits = value is not None and inspect.isawaitable(value)
             except BaseException as error:  # its __class__ is the plugin's own
@@ -153,7 +161,9 @@ class HookRunner:
             raise
         if in_time:
             if task.cancelled() and (call.begun or task.cancelling()):  # by itself, or a sibling
-                raise HookFailed(f"{what} cancelled its own task")
+                file, line = call.defined(origin)
+                message = f"{what} cancelled its own task"
+                raise HookFailed(message, file=file, line=line, hint=_NO_CANCEL)
             value, fault = task.result()
             if fault is not None:
                 raise fault
@@ -191,13 +201,17 @@ class HookRunner:
         return await self.wait(task, self._settings.cancel_grace_seconds)
 
 
-async def _taken_back(task: asyncio.Task[Any], what: str) -> HookFailed:
+async def _taken_back(
+    task: asyncio.Task[Any], what: str, place: tuple[str | None, int | None]
+) -> HookFailed:
     """Undo a cancellation that a plugin asked for and that has not arrived yet; its fault."""
     try:
         await asyncio.sleep(0)  # it arrives here: uncancel() alone does not call it off
     except asyncio.CancelledError:
         task.uncancel()
-    return HookFailed(f"{what} cancelled the task that it was called in")
+    file, line = place
+    message = f"{what} cancelled the task that it was called in"
+    return HookFailed(message, file=file, line=line, hint=_NO_CANCEL)
 
 
 async def _contained(call: HookCall, what: str, origin: Origin) -> tuple[Any, HookFailed | None]:

@@ -83,6 +83,12 @@ class Operations:
             EngineMisuse: he does; nothing was changed.
         """
         if asyncio.get_running_loop() is not self._loop:
+            if self._loop.is_closed():
+                raise EngineMisuse(
+                    "the engine belongs to the event loop that it was opened on, which has ended; "
+                    "make a new one, and write `async with Engine() as engine:`, which closes it "
+                    "in time"
+                )
             raise EngineMisuse(
                 "the engine belongs to the event loop that it was opened on, and was called from "
                 "another one; from another thread write "
@@ -145,7 +151,9 @@ class Operations:
                 explanation = guard(operation, name)
                 if explanation is not None and not isinstance(explanation, str):
                     raise TypeError(f"it gave {explanation!r:.80} where a reason or None belongs")
-            except (Exception, SystemExit, asyncio.CancelledError) as error:
+            except KeyboardInterrupt:  # the user's
+                raise
+            except BaseException as error:
                 _log.exception("a guard failed on the %s of %r", operation.value, name)
                 explanation = f"a guard of the host raised {cause_of(error)}; mend it, or remove it"
             if explanation is not None:
@@ -377,7 +385,9 @@ class Operations:
         for listener in list(self.listeners):
             try:
                 listener(event)
-            except (Exception, SystemExit, asyncio.CancelledError):
+            except KeyboardInterrupt:  # the user's
+                raise
+            except BaseException:
                 _log.exception("a listener failed on %s", type(event).__name__)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from hot_reload.errors import PluginFault
 from hot_reload.hooks import ADOPT_CONNECTION
 from hot_reload.manifest import SwapPolicy
-from hot_reload.outcome import Failure, Role, Stage, StateCarried
+from hot_reload.outcome import Failure, Role, Running, Stage, StateCarried
 from hot_reload.runtime.building import Building
 from hot_reload.runtime.fault import failure_of
 from hot_reload.runtime.generation import Generation
@@ -52,6 +52,8 @@ class Part:
         self.warnings: list[Failure] = []
         self.failure: Failure | None = None
         self.beyond_repair: Failure | None = None
+        self.restored: Running | None = None
+        """What was made of the old one's bytes, since that had stopped."""
 
     @property
     def name(self) -> str:

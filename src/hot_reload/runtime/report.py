@@ -49,7 +49,7 @@ def outcome_of(
             failure = replace(failure, plugin=None)
         if part.beyond_repair is not None:
             return Failed(**told, failure=failure, rollback_failure=part.beyond_repair)
-        return RolledBack(**told, failure=failure)
+        return RolledBack(**told, failure=failure, restored=part.restored)
     if operation is Operation.UNLOAD:
         return Unloaded(**told)
     return Loaded(**told) if old is None else Swapped(**told, state=part.carried)

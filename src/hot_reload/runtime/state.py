@@ -21,6 +21,8 @@ from hot_reload.errors import StateError
 
 DEPTH_LIMIT = 64
 SIZE_LIMIT_VALUES = 1_000_000
+SIZE_LIMIT_BYTES = 64 << 20
+"""Of all its text and bytes together; a character counts as one."""
 
 _ATOMS: frozenset[type] = frozenset(
     {
@@ -48,6 +50,8 @@ _ZONED = frozenset({datetime.datetime, datetime.time})
 _PLAIN = _ATOMS - _ZONED
 _ZONES = frozenset({type(None), datetime.timezone, zoneinfo.ZoneInfo})
 
+_SIZED = frozenset({str, bytes, bytearray})
+_TOO_MUCH = "keep so much in a file or a database of the plugin's, and carry where it is"
 _HINT = "return plain data from get_reload_state: numbers, text, lists, dicts and the like"
 
 
@@ -64,12 +68,19 @@ def copied(state: Any) -> Any:
 class _Copier:
     def __init__(self) -> None:
         self._count = 0
+        self._bytes = 0
         self._open: set[int] = set()
 
     def plain(self, value: Any) -> bool:
         """Whether ``value`` is itself its copy: then nobody needs the path to it."""
-        if type(value) not in _PLAIN or self._count >= SIZE_LIMIT_VALUES:
+        kind = type(value)
+        if kind not in _PLAIN or self._count >= SIZE_LIMIT_VALUES:
             return False
+        if kind is str or kind is bytes:
+            size = self._bytes + len(value)
+            if size > SIZE_LIMIT_BYTES:
+                return False
+            self._bytes = size
         self._count += 1
         return True
 
@@ -77,7 +88,19 @@ class _Copier:
         self._count += 1
         kind = type(value)
         if self._count > SIZE_LIMIT_VALUES:
-            raise StateError(f"state has more than {SIZE_LIMIT_VALUES} values", hint=_HINT)
+            raise StateError(
+                f"{path} cannot be carried: with it, state has more than {SIZE_LIMIT_VALUES} "
+                "values",
+                hint=_TOO_MUCH,
+            )
+        if kind in _SIZED:
+            self._bytes += len(value)
+            if self._bytes > SIZE_LIMIT_BYTES:
+                raise StateError(
+                    f"{path} cannot be carried: with it, state has more than {SIZE_LIMIT_BYTES} "
+                    "bytes of text and the like",
+                    hint=_TOO_MUCH,
+                )
         if kind in _ATOMS:
             if kind in _ZONED and type(value.tzinfo) not in _ZONES:
                 raise StateError(

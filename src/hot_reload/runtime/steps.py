@@ -26,6 +26,7 @@ from hot_reload.ports import SavedState
 from hot_reload.runtime.fault import failure_of, hook_failed
 from hot_reload.runtime.generation import Generation
 from hot_reload.runtime.keeping import keep, kept
+from hot_reload.runtime.leftover import told_tasks
 from hot_reload.runtime.lifecycle import HookCall
 from hot_reload.runtime.machinery import Machinery
 from hot_reload.runtime.rescue import rescue
@@ -269,6 +270,7 @@ class Steps:
                 if not await self.grace(task):
                     cause = f"task {task.get_name()!r} swallowed its cancellation and is leaked"
                     warnings.append(Failure(Stage.RELEASE, cause))
+            warnings += told_tasks(generation)
         self._machinery.graveyard.bury(self._slot.name, generation)
         generation.let_go()
         return warnings

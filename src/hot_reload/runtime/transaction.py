@@ -436,6 +436,7 @@ class Transaction:
             slot.failed, slot.rescued = True, SavedState(part.state, old.described.version)
             self._machinery.pipeline.orphan(slot.name)
         else:
+            part.restored = part.built.running
             slot.current, part.new = part.new, None
 
     async def _anew(self, part: Part) -> None:
@@ -461,6 +462,8 @@ class Transaction:
     def _blame(self, fault: PluginFault) -> None:
         """Keep why it rolls back: the first part that failed, or what the set of them fails by."""
         first = self.parts[0]
+        if isinstance(fault, DependencyFault) and len(self.parts) == 1 and first.snapshot:
+            fault.file = fault.file or str(first.snapshot.main.path)
         self.failure = failure_of(first.steps.stage, fault)
         for part in self.parts:
             if part.failure is not None:

@@ -22,9 +22,11 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import itertools
+import linecache
 import logging
 import os
 import sys
+import typing
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -160,6 +162,7 @@ class Namespace:
             for name in [*self._modules, *self._extensions]:
                 sys.modules.pop(name, None)
             _forget_loggers(self.top)
+            _forget_types()
             del _live[self.top]  # last: until then whoever is interrupted does it again
         if not _live:
             _Finder.uninstall()
@@ -208,6 +211,8 @@ class Namespace:
         file = self.snapshot.files[name]
         code = self._codes.code(file)
         module.__file__ = str(file.path)
+        # Python takes an edit of the same size and moment for none, and shows older lines.
+        linecache.cache.pop(module.__file__, None)
         module.__dict__["__builtins__"] = self._builtins
         full_name = module.__name__
         self._modules[full_name] = module
@@ -359,7 +364,8 @@ class _Finder(importlib.abc.MetaPathFinder):
         if namespace is None:
             return None
         spec = namespace.spec(fullname)
-        if spec is None:  # None would have the other finders look on the disk
+        if spec is None and importlib.machinery.PathFinder.find_spec(fullname, path) is not None:
+            # It was written since; at None the other finders would load it from the disk.
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         return spec
 
@@ -395,6 +401,13 @@ def _may_shadow(top: str) -> bool:
 def _stands_elsewhere(top: str) -> bool:
     """Whether ``import top`` finds something that is no plugin: a distribution, most likely."""
     return top in sys.modules or importlib.util.find_spec(top) is not None
+
+
+def _forget_types() -> None:
+    """Let ``typing`` forget what it made: ``Optional[Job]`` keeps the class ``Job``, and with that
+    its generation, in a cache for the whole process. What is asked for again is made again."""
+    for forget in getattr(typing, "_cleanups", ()):
+        forget()
 
 
 def _forget_loggers(top: str) -> None:

@@ -245,13 +245,20 @@ def _unreadable(path: Path, error: OSError | RuntimeError | ValueError) -> Sourc
             return SourceError(
                 f"symlink {path} points to nothing ({os.readlink(path)})", file=str(path)
             )
-        return SourceError(
-            f"file missing: {path}", file=str(path), hint="restore it, or unload the plugin"
-        )
+        return SourceError(f"file missing: {path}", file=str(path), hint=_where_it_went(path))
     if error.errno == errno.ENXIO:  # what opening a socket says
         kind = stat.filemode(os.lstat(path).st_mode)
         return SourceError(f"{path} is not a regular file ({kind})", file=str(path))
     return SourceError(f"cannot read {path}: {error.strerror or error}", file=str(path))
+
+
+def _where_it_went(path: Path) -> str:
+    """What to do about a file or folder that is gone: perhaps the one became the other."""
+    other = path.with_suffix("") if path.suffix == ".py" else path.with_name(f"{path.name}.py")
+    main = other / "__init__.py" if path.suffix == ".py" else other
+    if main.is_file():
+        return f"if {other.name} is to replace it, unload the plugin, then load {other}"
+    return "restore it, or unload the plugin"
 
 
 def _raise(error: OSError) -> None:

@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hot_reload import Engine, Health, Watcher, diagnose
+from hot_reload.errors import EngineMisuse
 from hot_reload.operate.diagnose import Diagnosis
 from hot_reload.operate.finding import Finding, FindingKind
 from hot_reload.source.snapshot import FILE_LIMIT_BYTES, DiskFiles
@@ -318,3 +320,12 @@ async def test_f64_it_is_plain_data_and_safe_to_print(stage: Stage, engine: Engi
     assert json.loads(json.dumps(told)) == told
     assert told["ok"] is False
     assert all(line.isprintable() for line in found.describe().splitlines())
+
+
+@pytest.mark.parametrize("name", [None, 5, ["counter"]])
+async def test_f64_what_is_no_name_is_the_callers_mistake(engine: Engine, name: Any) -> None:
+    with pytest.raises(EngineMisuse, match="give the plugin's name, a string"):
+        diagnose(engine, name)
+    mistaken: Any = name
+    with pytest.raises(EngineMisuse, match=r"engine is a .*; give the open Engine"):
+        diagnose(mistaken, "counter")

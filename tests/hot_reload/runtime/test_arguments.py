@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hot_reload import Engine
+from hot_reload import Engine, Settings
 from hot_reload.errors import EngineMisuse
 from hot_reload.runtime.arguments import (
     given_callback,
@@ -71,6 +71,10 @@ ASKED: dict[str, Callable[[Any], Awaitable[object]]] = {
     "reload": lambda engine: engine.reload(None),
     "reload_many": lambda engine: engine.reload_many("geo"),
     "reconfigure": lambda engine: engine.reconfigure({"geo": 5}),
+    "reconfigure with a list": lambda engine: engine.reconfigure(["geo"]),
+    "use": lambda engine: engine.use(None),
+    "use of what is no key": lambda engine: engine.use(["geo"]),
+    "call": lambda engine: engine.call(1, plugin=5),
     "unload": lambda engine: engine.unload(None),
     "enable": lambda engine: engine.enable(None),
     "disable": lambda engine: engine.disable(None),
@@ -83,6 +87,22 @@ async def test_every_operation_tells_of_it(asked: str) -> None:
         with pytest.raises(EngineMisuse, match="; give "):
             await ASKED[asked](engine)
         assert engine.history == ()
+
+
+@pytest.mark.parametrize("name", [None, 5, ["geo"]])
+@pytest.mark.parametrize("look", [Engine.status, Engine.plugin, Engine.source_hashes])
+async def test_every_look_tells_of_it(look: Callable[..., object], name: object) -> None:
+    async with Engine() as engine:
+        with pytest.raises(EngineMisuse, match="give the plugin's name, a string"):
+            look(engine, name)
+
+
+@pytest.mark.parametrize("given", [{"hook_deadline_seconds": 5}, {}, 5, Settings])
+def test_what_an_engine_is_made_with(given: Any) -> None:
+    with pytest.raises(EngineMisuse, match=r"settings is a .*; give a Settings\(\.\.\.\)"):
+        Engine(settings=given)
+    with pytest.raises(EngineMisuse, match=r"imports is a .*; give a ImportPolicy\(\.\.\.\)"):
+        Engine(imports=given)
 
 
 class Waiting:

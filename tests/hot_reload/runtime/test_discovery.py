@@ -170,3 +170,60 @@ def test_a_decorated_constructor_is_asked_for_what_it_wraps(wrapper: str) -> Non
 )
 def test_a_constructor_that_is_not_init_is_asked_by_its_signature(source: str) -> None:
     assert make(source) == [{"k": 1}]
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("def register(app)", "too many"),
+        ("def register(app, *, context)", "too many"),
+        ("def register(app, context, *, more)", "more"),
+        ("def register(app, context, more)", "more"),
+        ("def create()", "too many"),
+        ("async def create(config, more)", "more"),
+    ],
+)
+def test_h12_a_factory_that_does_not_fit_is_told_with_its_line(head: str, words: str) -> None:
+    fault = refused(f"\n{head}: ...\n")
+    assert "() does not fit: " in str(fault)
+    assert words in str(fault)
+    assert (fault.file, fault.line) == ("<string>", 2)
+    assert "and return the plugin" in (fault.hint or "")
+
+
+@pytest.mark.parametrize(
+    "head", ["*given", "app, context, more=1", "app, context, *, more=1", "app, context, /, **more"]
+)
+def test_h12_a_factory_may_take_more(head: str) -> None:
+    assert make(f"def register({head}): return 'made'\n") == "made"
+
+
+def test_h12_a_wrapper_is_called_as_it_says_itself() -> None:
+    source = """
+import functools
+def wrap(function):
+    @functools.wraps(function)
+    def wrapper(app, context):
+        return function(context)
+    return wrapper
+@wrap
+def register(context): return context.config
+"""
+    assert make(source) == {"k": 1}
+    anything = source.replace("wrapper(app, context)", "wrapper(*given)")
+    assert make(anything.replace("function(context)", "function(given[1])")) == {"k": 1}
+
+
+def test_t12_an_abstract_plugin_is_told_what_it_lacks() -> None:
+    source = (
+        "import abc\nclass Base(abc.ABC):\n    version = '1'\n"
+        "    @abc.abstractmethod\n    def handle(self, request): ...\n"
+        "    @abc.abstractmethod\n    def close(self): ...\n"
+        "class A(Base):\n    def close(self): ...\n"
+    )
+    fault = refused(source)
+    assert str(fault) == "class A is abstract: it lacks handle"
+    assert fault.file == "/plugins/counter.py"
+    assert type(make(source + "    def handle(self, request): ...\n")).__name__ == "A"
+    helper = "import abc\nclass Aside(abc.ABC):\n    @abc.abstractmethod\n    def go(self): ...\n"
+    assert "no plugin in the module" in str(refused(helper))

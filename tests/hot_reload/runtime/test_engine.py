@@ -7,9 +7,9 @@ import itertools
 import logging
 import sys
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -834,7 +834,9 @@ async def test_H14_a_hook_that_unloads_another_plugin_or_itself(bench: Bench) ->
 # Listeners
 
 
-@pytest.mark.parametrize("kind", [ValueError, SystemExit, asyncio.CancelledError])
+@pytest.mark.parametrize(
+    "kind", [ValueError, SystemExit, asyncio.CancelledError, GeneratorExit, BaseException]
+)
 async def test_F22_a_raising_listener_harms_nobody(
     bench: Bench, kind: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -950,3 +952,67 @@ def test_it_works_without_any_pytest_plugin(bench: Bench, tmp_path: Path) -> Non
             return await engine.call("?")
 
     assert asyncio.run(main()) == ["1"]
+
+
+WAITS = """
+import asyncio
+
+class Counter:
+    version = "1.0"
+
+    def __init__(self, context):
+        context.spawn(asyncio.sleep(3600))
+
+    async def handle(self, request):
+        if request == "raise":
+            raise GeneratorExit
+        await asyncio.sleep(3600)
+"""
+
+
+async def test_a_call_that_is_closed_ends_as_a_coroutine_does(bench: Bench) -> None:
+    path = bench.plugins.write("counter", WAITS)
+    async with Engine() as engine:
+        (await engine.load(path)).unwrap()
+        call = engine.use("counter")
+        call.send(None)
+        call.close()
+        assert (await engine.reload("counter", force=True)).success
+        with pytest.raises(HookFailed, match="GeneratorExit"):
+            await engine.use("counter", "raise")
+
+
+def test_an_engine_whose_loop_was_left_behind_says_so(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = bench.plugins.write("counter", WAITS)
+    engine, loop = Engine(), asyncio.new_event_loop()
+
+    async def begin() -> Coroutine[Any, Any, Any]:
+        await engine.__aenter__()
+        (await engine.load(path)).unwrap()
+        await asyncio.sleep(0)  # the spawned task begins
+        call = engine.use("counter")
+        call.send(None)
+        return call
+
+    call = loop.run_until_complete(begin())
+    tasks = asyncio.all_tasks(loop)
+    loop.close()
+    call.close()
+    assert tasks
+    for task in tasks:  # as the interpreter does where it lets go of them
+        cast(Coroutine[Any, Any, Any], task.get_coro()).close()
+    assert "failed" not in caplog.text
+
+    async def later() -> None:
+        for ask in (engine.reload("counter"), engine.use("counter"), engine.close()):
+            with pytest.raises(EngineMisuse, match="has ended; make a new one"):
+                await ask
+
+    asyncio.run(later())
+    generation = engine._roster.slots["counter"].current
+    assert generation is not None
+    generation.let_go()
+    for task in tasks:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import traceback
 import weakref
+from typing import Any
 
 import pytest
 
@@ -160,3 +161,34 @@ async def test_h4_the_line_of_a_hook_that_waits_is_looked_for_so_deep_and_no_dee
         assert file == __file__
         start = found.__code__.co_firstlineno
         assert line == start + (1 if found is inner else 2)
+
+
+def test_of_a_group_the_first_exception_is_told_with_its_line() -> None:
+    """A TaskGroup says only how many there were."""
+    source = (
+        "import asyncio\n"
+        "async def fails():\n"
+        "    raise ValueError('boom')\n"
+        "async def start():\n"
+        "    async with asyncio.TaskGroup() as group:\n"
+        "        group.create_task(fails())\n"
+    )
+    names: dict[str, Any] = {}
+    exec(compile(source, "/plugins/p.py", "exec"), names)
+    with pytest.raises(ExceptionGroup) as raised:
+        asyncio.run(names["start"]())
+    fault = hook_failed(raised.value, "start", Origin(frozenset({"/plugins/p.py"})))
+    assert "(1 sub-exception), first of them ValueError: boom" in str(fault)
+    assert (fault.file, fault.line) == ("/plugins/p.py", 3)
+
+
+def test_i14_groups_within_groups_end() -> None:
+    error: Exception = ValueError("deep")
+    for _ in range(3):
+        error = ExceptionGroup("g", [error])
+    assert cause_of(error).endswith(", first of them ValueError: deep")
+    for _ in range(100_000):
+        error = ExceptionGroup("g", [error])
+    assert cause_of(error) == "ExceptionGroup: g (1 sub-exception)"
+    while isinstance(error, ExceptionGroup):  # taken apart: the interpreter recurses otherwise
+        error = error.exceptions[0]

@@ -53,7 +53,7 @@ async def test_f22_a_guard_that_raises_refuses(bench: Bench) -> None:
     # close() asks nobody: it came here.
 
 
-@pytest.mark.parametrize("kind", [SystemExit, asyncio.CancelledError])
+@pytest.mark.parametrize("kind", [SystemExit, asyncio.CancelledError, GeneratorExit])
 async def test_f22_a_guard_that_wants_to_end_the_host_only_refuses(
     bench: Bench, kind: type[BaseException]
 ) -> None:

@@ -171,6 +171,7 @@ def test_S3_a_cycle_is_named_and_a_shared_value_is_none() -> None:
 
 def test_S4_too_much_and_too_deep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SIZE_LIMIT_VALUES", 100)
+    assert refused(list(range(101))).startswith("$[99] cannot be carried: with it, state has more ")
     assert "more than 100 values" in refused(list(range(101)))
     deep: list[Any] = []
     for _ in range(100_000):
@@ -178,6 +179,28 @@ def test_S4_too_much_and_too_deep(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "nested deeper than 64" in refused(deep)
     while deep:  # taken apart by hand: the interpreter recurses as it lets go of it
         deep = deep.pop()
+
+
+@pytest.mark.parametrize(
+    ("state", "path"),
+    [
+        ("x" * 101, "$"),
+        ({"page": b"x" * 101}, "$['page']"),
+        ({"pages": ["x" * 60, "x" * 41]}, "$['pages'][1]"),
+        ([bytearray(60), "x" * 60], "$[1]"),
+        ([bytearray(101)], "$[0]"),
+        ({"x" * 101: 1}, "$.key('" + "x" * 39 + ")"),
+    ],
+)
+def test_S4_too_many_bytes(state: Any, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SIZE_LIMIT_BYTES", 100)
+    assert refused(state).startswith(f"{path} cannot be carried: with it, state has more than 100 ")
+
+
+def test_S4_as_many_bytes_as_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SIZE_LIMIT_BYTES", 100)
+    state = ["x" * 50, {"y" * 10: b"z" * 20}, bytearray(20)]
+    assert copied(state) == state
 
 
 def test_S12_an_instance_of_the_plugins_own_class_is_explained() -> None:

@@ -912,7 +912,29 @@ async def test_a_module_body_that_cancels_the_operation_leaves_the_old(bench: Be
         outcome = await engine.reload("counter")
         assert isinstance(outcome, RolledBack)
         assert "cancelled the task that it was called in" in outcome.failure.cause
+        assert outcome.failure.file == str(path)
         assert await serving(engine) == ["v1"]
+
+
+@pytest.mark.parametrize(
+    ("head", "cause"),
+    [
+        ("def start", "start cancelled the task that it was called in"),
+        ("async def start", "start cancelled its own task"),
+    ],
+)
+async def test_a_hook_that_cancels_its_task_is_told_with_its_line(
+    bench: Bench, head: str, cause: str
+) -> None:
+    text = f"import asyncio\n{GOOD}\n    {head}(self):\n        asyncio.current_task().cancel()\n"
+    path = bench.plugins.write("counter", text)
+    async with Engine() as engine:
+        outcome = await engine.load(path)
+        assert isinstance(outcome, RolledBack)
+        assert cause in outcome.failure.cause
+        line = next(n for n, each in enumerate(text.splitlines(), 1) if head in each)
+        assert (outcome.failure.file, outcome.failure.line) == (str(path), line)
+        assert "return or raise" in (outcome.failure.hint or "")
 
 
 def struck_once(monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> list[str]:
@@ -972,3 +994,20 @@ async def test_k8_a_way_back_that_is_interrupted_is_gone_once(
         await asyncio.sleep(0)  # the step that was woken by what was raised refers to it
         collect_garbage()
         assert engine.lingering() == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "cause"),
+    [
+        ("    dependencies = ['geo']\n", "needs 'geo', which is not loaded"),
+        ("    dependencies = ['counter']\n", "cycle: counter -> counter"),
+        ("    def __init__(self, db): pass\n", "it wants db"),
+    ],
+)
+async def test_a_refusal_of_one_plugin_names_its_file(bench: Bench, more: str, cause: str) -> None:
+    path = bench.plugins.write("counter", GOOD + more)
+    async with Engine() as engine:
+        outcome = await engine.load(path)
+        assert isinstance(outcome, RolledBack)
+        assert cause in outcome.failure.cause
+        assert outcome.failure.file == str(path)

@@ -13,6 +13,7 @@ import py_compile
 import shutil
 import sys
 import typing
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -624,3 +625,47 @@ def test_pkgutil_gives_a_source_file_as_it_runs(maker: Maker) -> None:
     module: Any = maker.package("chat", {"__init__": source})
     maker.plugins.write_package("chat", {"__init__": "broken ="})
     assert module.text().rstrip() == source
+
+
+def test_find_spec_of_what_is_not_there_is_none(maker: Maker) -> None:
+    """As Python has it; of what was written since, the generation has none either."""
+    module = maker.package("chat", {"__init__": "import importlib.util"})
+    find = importlib.util.find_spec
+    assert find(".absent", module.__name__) is None
+    maker.plugins.path("chat").joinpath("absent.py").write_text("NEW = 1\n")
+    importlib.invalidate_caches()
+    with pytest.raises(ModuleNotFoundError, match="absent"):
+        find(".absent", module.__name__)
+    with pytest.raises(ModuleNotFoundError, match="absent"):
+        importlib.import_module(".absent", module.__name__)
+
+
+def test_r8_types_made_of_a_plugins_own_classes_do_not_keep_its_generation(maker: Maker) -> None:
+    source = """
+        import typing
+        T = typing.TypeVar("T")
+        class Job(typing.Generic[T]):
+            def parent(self) -> "typing.Optional[Job]": ...
+        Jobs = typing.Dict[str, typing.List[Job]]
+        Maybe = typing.Union[Job[int], typing.Callable[[Job], None], None]
+        hints = typing.get_type_hints(Job.parent)
+    """
+    module = maker.module("jobs", source)
+    assert module.hints == {"return": module.Job | None}
+    watched = weakref.ref(module)
+    del module
+    maker.made.pop().release()
+    collect_garbage()
+    assert watched() is None
+
+
+def test_the_lines_that_python_shows_are_those_that_run(maker: Maker) -> None:
+    """After an edit of the same size at the same moment, too."""
+    path = maker.plugins.write("counter", "def f(): return 111\n")
+    moment = path.stat().st_mtime_ns
+    before = maker.generation(path).execute()
+    assert "111" in inspect.getsource(before.f)
+    path.write_text(path.read_text().replace("111", "222"))
+    os.utime(path, ns=(moment, moment))
+    after = maker.generation(path).execute()
+    assert "222" in inspect.getsource(after.f)

@@ -117,6 +117,16 @@ def test_F1_a_missing_file(root: Path) -> None:
     assert error.hint
 
 
+def test_F1_a_file_that_became_a_package_and_the_reverse(root: Path) -> None:
+    (root / "p").mkdir()
+    (root / "p" / "__init__.py").write_text("")
+    error = refused(root / "p.py")
+    assert error.hint == f"if p is to replace it, unload the plugin, then load {root / 'p'}"
+    (root / "q.py").write_text("x = 1")
+    error = refused(root / "q")
+    assert error.hint == f"if q.py is to replace it, unload the plugin, then load {root / 'q.py'}"
+
+
 @pytest.mark.parametrize("data", [b"", b" \n\t\n"])
 def test_F4_an_empty_file(root: Path, data: bytes) -> None:
     (root / "counter.py").write_bytes(data)

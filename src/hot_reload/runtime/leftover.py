@@ -1,0 +1,50 @@
+"""What a generation leaves behind: tasks of its own code that nobody but it knows of."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from hot_reload.outcome import Failure, Stage
+from hot_reload.runtime.fault import shown, standing
+from hot_reload.runtime.generation import Generation
+
+TOLD_LIMIT = 5
+NAME_LIMIT = 80
+
+
+def own_tasks(generation: Generation) -> set[asyncio.Task[Any]]:
+    """The tasks on the running loop that run a function of its modules."""
+    files = generation.snapshot.files.values()
+    if not any(b"async" in file.data for file in files):
+        return set()  # quicker than a look at every task of a busy host
+    top = generation.namespace.top
+    return {task for task in asyncio.all_tasks() if _runs(task, top)}
+
+
+def told_tasks(generation: Generation) -> list[Failure]:
+    """A warning for each that goes on although all of its hooks and cleanups have been called.
+
+    One that is being cancelled is about to end, and none.
+    """
+    left = [task for task in own_tasks(generation) if not task.cancelling()]
+    told = []
+    for task in sorted(left, key=lambda task: task.get_name())[:TOLD_LIMIT]:
+        file, line = standing(task.get_coro(), generation.origin)
+        told.append(
+            Failure(
+                Stage.RELEASE,
+                f"task {shown(task.get_name(), NAME_LIMIT)!r} of its own goes on after its end",
+                file,
+                line,
+                hint="cancel it in stop(), or start it by context.spawn()",
+            )
+        )
+    return told
+
+
+def _runs(task: asyncio.Task[Any], top: str) -> bool:
+    """Whether ``task`` runs a function of the modules below ``top``."""
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    name = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
+    return name.partition(".")[0] == top

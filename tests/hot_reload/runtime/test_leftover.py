@@ -1,0 +1,82 @@
+"""Leftovers: a task that a plugin started by itself and forgot is told, with its line."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hot_reload import Engine
+from hot_reload.runtime.leftover import TOLD_LIMIT
+
+if TYPE_CHECKING:
+    from tests.hot_reload.runtime.conftest import Bench
+
+SOURCE = """
+import asyncio
+
+class Counter:
+    version = "1.0"
+
+    async def start(self):
+        self.tasks = [asyncio.create_task(self.poll(), name=f"poll {{n}}") for n in range({tasks})]
+        await asyncio.sleep(0)
+
+    async def poll(self):
+        await asyncio.Event().wait()
+
+    {stop}
+"""
+ENDS = "def stop(self):\n        for task in self.tasks:\n            task.cancel()"
+
+
+def end_all() -> None:
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        if task.get_name().startswith("poll"):
+            task.cancel()
+
+
+async def test_r8_a_forgotten_task_is_told_with_its_line(bench: Bench) -> None:
+    path = bench.plugins.write("counter", SOURCE.format(tasks=1, stop=""))
+    async with Engine() as engine:
+        (await engine.load(path)).unwrap()
+        outcome = await engine.reload("counter", force=True)
+        assert outcome.success
+        (warning,) = outcome.warnings
+        assert warning.cause == "task 'poll 0' of its own goes on after its end"
+        lines = path.read_text().splitlines()
+        assert warning.line is not None
+        assert "Event().wait()" in lines[warning.line - 1]
+        assert "context.spawn" in (warning.hint or "")
+        end_all()
+
+
+async def test_one_that_its_stop_cancels_is_none(bench: Bench) -> None:
+    path = bench.plugins.write("counter", SOURCE.format(tasks=3, stop=ENDS))
+    async with Engine() as engine:
+        (await engine.load(path)).unwrap()
+        assert (await engine.reload("counter", force=True)).warnings == ()
+
+
+async def test_many_are_cut(bench: Bench) -> None:
+    path = bench.plugins.write("counter", SOURCE.format(tasks=TOLD_LIMIT + 3, stop=""))
+    async with Engine() as engine:
+        (await engine.load(path)).unwrap()
+        assert len((await engine.unload("counter")).warnings) == TOLD_LIMIT
+        end_all()
+
+
+async def test_nobody_looks_where_nothing_is_async(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looked() -> None:
+        raise AssertionError("it looked at every task")
+
+    text = "class Counter:\n    version = '1'\n    def handle(self, request): ...\n"
+    path = bench.plugins.write("counter", text)
+    async with Engine() as engine:
+        (await engine.load(path)).unwrap()
+        monkeypatch.setattr(asyncio, "all_tasks", looked)
+        assert (await engine.reload("counter", force=True)).success
+        monkeypatch.undo()
