@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import datetime
 import enum
+import math
 import os
-from collections.abc import Mapping
+import sys
+import traceback
+from collections.abc import Collection, Mapping
 from typing import Any
 
 DEPTH_LIMIT = 8
-"""How deep containers in extras are followed; what lies deeper becomes text."""
+"""How deep containers in extras are followed; of what lies deeper the kind and size are told."""
 ITEMS_LIMIT = 1000
 """How many items of one container are kept."""
+VALUES_LIMIT = 20_000
+"""How many values one extra has. Things that refer to one another, as the nodes of a graph do,
+are written out wherever they are met: a hundred of them would fill the memory."""
 TEXT_LIMIT_CHARACTERS = 65_536
 """How long one text may be; what is longer is cut, and says so."""
 
@@ -45,37 +51,84 @@ def log_event(
     return event
 
 
-def plain_value(value: Any, depth: int = 0) -> Any:
-    """``value`` as JSON can carry it: moments in ISO 8601, and objects as their text."""
-    if value is None or type(value) in (bool, int, float):
+class _Room:
+    """How many values an extra can still have."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = VALUES_LIMIT
+
+
+def plain_value(value: Any) -> Any:
+    """``value`` as JSON can carry it: moments in ISO 8601, and objects as their text.
+
+    So are NaN and the infinities, which JSON has no numbers for: with one of them in it a line
+    is none that a database or a server reads.
+    """
+    return _plain_in(_Room(), value, 0)
+
+
+def _plain_in(room: _Room, value: Any, depth: int) -> Any:
+    room.left -= 1
+    if room.left < 0:
+        return f"… (more than {VALUES_LIMIT} values)"
+    if value is None or type(value) in (bool, int):
         return value
+    if type(value) is float:
+        return value if math.isfinite(value) else str(value)
     try:
-        return _plain(value, depth)
+        return _plain(room, value, depth)
     except Exception:  # a proxy that stands for nothing now raises as soon as it is looked at
         return text_of(value)
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _plain(room: _Room, value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return _cut(str.__str__(value))
     if isinstance(value, enum.Enum):
-        return plain_value(value.value, depth + 1) if depth < DEPTH_LIMIT else text_of(value)
+        return _plain_in(room, value.value, depth + 1) if depth < DEPTH_LIMIT else text_of(value)
+    if isinstance(value, float):  # of somebody's own kind, as a number of numpy
+        return _plain_in(room, float.__float__(value), depth)
+    if isinstance(value, int):
+        return int.__int__(value)
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, os.PathLike):
         return text_of(value)
-    if depth < DEPTH_LIMIT:
-        try:
-            if isinstance(value, Mapping):
-                pairs = list(value.items())[:ITEMS_LIMIT]
-                return {text_of(key): plain_value(each, depth + 1) for key, each in pairs}
-            if isinstance(value, (list, tuple, set, frozenset)):
-                return [plain_value(each, depth + 1) for each in list(value)[:ITEMS_LIMIT]]
-        except Exception:
-            return text_of(
-                value
-            )  # a container of somebody's own, or one that another thread changes
+    try:
+        if isinstance(value, Mapping):
+            if depth >= DEPTH_LIMIT:
+                return _sized(value)
+            pairs = list(value.items())[:ITEMS_LIMIT]
+            return {text_of(key): _plain_in(room, each, depth + 1) for key, each in pairs}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            if depth >= DEPTH_LIMIT:
+                return _sized(value)
+            return [_plain_in(room, each, depth + 1) for each in list(value)[:ITEMS_LIMIT]]
+    except Exception:
+        # A container of somebody's own, or one that another thread changes.
+        return text_of(value)
     return text_of(value)
+
+
+def _sized(container: Collection[Any]) -> str:
+    # Its own text would write out all that it refers to, wherever that is met.
+    return f"<{type(container).__name__} of {len(container)}>"
+
+
+def traceback_text(given: Any) -> str | None:
+    """The traceback of an exception, of what ``sys.exc_info`` gave, or (True) of the present one.
+
+    None: there is none, or ``given`` is something else.
+    """
+    if isinstance(given, tuple) and len(given) == 3:
+        given = given[1]
+    elif given is True:
+        given = sys.exc_info()[1]
+    if not isinstance(given, BaseException):
+        return None
+    return "".join(traceback.format_exception(given))
 
 
 def text_of(value: Any) -> str:

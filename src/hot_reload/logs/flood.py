@@ -63,7 +63,7 @@ class FloodFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether ``record`` passes."""
-        plugin = plugin_of(record.name)
+        plugin = plugin_of(str(record.name))
         if plugin is None:
             return True
         with self._lock:

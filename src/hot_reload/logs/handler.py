@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from contextvars import ContextVar
 from typing import Any, Protocol
 
 from hot_reload.errors import EngineMisuse
+from hot_reload.logs.emitting import EMITTING, is_emitting
 from hot_reload.logs.event import log_event
-from hot_reload.runtime.dispatch import IN_MAILBOX
 
 OWN_LOGGERS = ("hot_reload",)
 """The loggers of the engine and of its plugins: what they say of an event would be another."""
 
-_emitting: ContextVar[bool] = ContextVar("hot_reload_handler_emitting", default=False)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _formatter = logging.Formatter()
 
@@ -64,10 +62,10 @@ class HotReloadHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Make ``record`` an event. What is wrong with it goes to ``handleError``."""
-        if _emitting.get() or IN_MAILBOX.get() or self._is_ignored(record.name):
+        if is_emitting() or self._is_ignored(str(record.name)):
             self.suppressed += 1
             return
-        token = _emitting.set(True)
+        token = EMITTING.set(True)
         try:
             if not self._emitter.emit(event_of(record)):
                 self.not_accepted += 1
@@ -76,7 +74,7 @@ class HotReloadHandler(logging.Handler):
         except Exception:
             self.handleError(record)
         finally:
-            _emitting.reset(token)
+            EMITTING.reset(token)
 
     def _is_ignored(self, name: str) -> bool:
         return any(name == each or name.startswith(f"{each}.") for each in self._ignored)
@@ -92,7 +90,7 @@ def event_of(record: logging.LogRecord) -> dict[str, Any]:
     return log_event(
         record.levelname,
         record.getMessage(),
-        logger=record.name,
+        logger=str(record.name),  # a record that came by a socket may have none
         at_seconds=record.created,
         exception=_exception(record),
         extra=extra,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import traceback
+import logging
 from collections.abc import Callable
 from typing import Any
 
-from hot_reload.logs.event import log_event
+from hot_reload.logs.event import log_event, text_of, traceback_text
 
 
 class LevelMethods:
     """``debug`` to ``critical``, and ``exception``: each makes an event and emits it.
 
     None of them waits for a swap. Each returns whether the event was accepted (see
-    ``Engine.emit``); ``fields`` become the event's ``extra``. ``exc_info`` is an exception.
+    ``Engine.emit``); ``fields`` become the event's ``extra``. ``level`` is a word, or a number of
+    the standard library; ``exc_info`` what that takes: an exception, what ``sys.exc_info``
+    gives, or True for the one that is handled right now.
 
     Raises:
         EngineMisuse: the logger is closed.
@@ -27,37 +29,39 @@ class LevelMethods:
         raise NotImplementedError
 
     def log(
-        self, level: str, message: str, *, exc_info: BaseException | None = None, **fields: Any
+        self, level: str | int, message: str, /, *, exc_info: object = None, **fields: Any
     ) -> bool:
-        exception = None
-        if exc_info is not None:
-            exception = "".join(traceback.format_exception(exc_info))
         return self.emit(
             log_event(
-                level,
+                level if type(level) is str else _word(level),
                 message,
                 logger=self.name,
                 at_seconds=self._clock(),
-                exception=exception,
+                exception=None if exc_info is None else traceback_text(exc_info),
                 extra=fields,
             )
         )
 
-    def debug(self, message: str, **fields: Any) -> bool:
+    def debug(self, message: str, /, **fields: Any) -> bool:
         return self.log("DEBUG", message, **fields)
 
-    def info(self, message: str, **fields: Any) -> bool:
+    def info(self, message: str, /, **fields: Any) -> bool:
         return self.log("INFO", message, **fields)
 
-    def warning(self, message: str, **fields: Any) -> bool:
+    def warning(self, message: str, /, **fields: Any) -> bool:
         return self.log("WARNING", message, **fields)
 
-    def error(self, message: str, **fields: Any) -> bool:
+    def error(self, message: str, /, **fields: Any) -> bool:
         return self.log("ERROR", message, **fields)
 
-    def critical(self, message: str, **fields: Any) -> bool:
+    def critical(self, message: str, /, **fields: Any) -> bool:
         return self.log("CRITICAL", message, **fields)
 
-    def exception(self, message: str, error: BaseException, **fields: Any) -> bool:
-        """An ERROR with the traceback of ``error``."""
-        return self.log("ERROR", message, exc_info=error, **fields)
+    def exception(self, message: str, /, error: BaseException | None = None, **fields: Any) -> bool:
+        """An ERROR with the traceback of ``error``; None: of the exception handled right now."""
+        fields.setdefault("exc_info", True if error is None else error)
+        return self.log("ERROR", message, **fields)
+
+
+def _word(level: object) -> str:
+    return str(logging.getLevelName(level)) if isinstance(level, int) else text_of(level)

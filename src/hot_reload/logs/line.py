@@ -16,8 +16,8 @@ _KNOWN = frozenset({"time", "level", "logger", "message", "exception", "extra"})
 def line_of(event: Any, form: str = "json") -> str:
     """``event`` on one line, without its end; ``form`` is one of ``FORMATS``.
 
-    JSON gives back an equal value where the event is plain data; objects become text. Never
-    raises, and no text in the event can end the line.
+    JSON gives back an equal value where the event is plain data; objects become text, and so do
+    NaN and the infinities. Never raises, and no text in the event can end the line.
     """
     return json_of(event) if form == "json" else _words(event)
 
@@ -25,7 +25,7 @@ def line_of(event: Any, form: str = "json") -> str:
 def json_of(event: Any) -> str:
     """``event`` as JSON text in ASCII, on one line."""
     try:
-        return json.dumps(event)
+        return json.dumps(event, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return json.dumps(plain_value(event))
 

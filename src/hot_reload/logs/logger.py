@@ -11,6 +11,7 @@ from typing import Any
 from hot_reload import hooks
 from hot_reload.errors import EngineMisuse, PluginFault
 from hot_reload.logs import sinks
+from hot_reload.logs.emitting import EMITTING
 from hot_reload.logs.levels import LevelMethods
 from hot_reload.outcome import Failure, Outcome, Role, Stage
 from hot_reload.ports import LoopClock
@@ -88,7 +89,11 @@ class HotLogger(LevelMethods):
 
     def emit(self, event: Any) -> bool:
         """Send ``event`` itself, as it is; see ``Engine.emit``."""
-        return self.engine.emit(event)
+        token = EMITTING.set(True)
+        try:
+            return self.engine.emit(event)
+        finally:
+            EMITTING.reset(token)
 
     async def add_plugin(
         self,
@@ -154,13 +159,17 @@ class HotLogger(LevelMethods):
     async def flush(self) -> tuple[Failure, ...]:
         """Let every sink write out what it accepted; gives what could not be, by sink.
 
-        Each sink's flush has a deadline of its own: one that hangs or fails keeps none of the
-        others from being flushed.
+        Each sink's flush has a deadline of its own, the setting ``hook_deadline_seconds``, and so
+        has the delivery of what asynchronous sinks were given before: one that hangs or fails
+        keeps none of the others from being flushed.
         """
         engine = self.engine
-        await engine.settle()
         runner = HookRunner(LoopClock(), engine.settings)
         failures = []
+        try:
+            await runner.call("the delivery to the asynchronous sinks", engine.settle)
+        except PluginFault as fault:
+            failures.append(Failure(Stage.FLUSH, str(fault), hint=fault.hint))
         for name in engine.names:
             try:
                 if Role.SINK not in engine.status(name).roles:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
-import traceback
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from hot_reload.errors import EngineMisuse
-from hot_reload.logs.event import log_event, text_of
+from hot_reload.logs.emitting import EMITTING, is_emitting
+from hot_reload.logs.event import log_event, text_of, traceback_text
 from hot_reload.logs.handler import Emitter
 
 
@@ -22,7 +21,8 @@ class HotReloadProcessor:
 
     Nothing else prints the event then: it raises structlog's ``DropEvent``. With
     ``passing=True`` it returns the event dict for the processors after it. Safe from threads
-    and tasks; never changes the event dict.
+    and tasks; never changes the event dict. It never re-enters: what a plugin logs while it is
+    given an event is not made an event again, and counted in ``suppressed``.
 
     Raises:
         EngineMisuse: structlog is not installed.
@@ -37,11 +37,20 @@ class HotReloadProcessor:
         self._drop = _drop_event()
         self.not_accepted = 0
         """Events that the engine did not take: it has no sink, or is closed."""
+        self.suppressed = 0
 
     def __call__(
         self, logger: Any, method: str, event_dict: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
-        rest = dict(event_dict)
+        if is_emitting():
+            self.suppressed += 1
+        elif not self._emit(logger, method, dict(event_dict)):
+            self.not_accepted += 1
+        if not self._passing:
+            raise self._drop
+        return event_dict
+
+    def _emit(self, logger: Any, method: str, rest: dict[str, Any]) -> bool:
         message = text_of(rest.pop("event", ""))
         level = text_of(rest.pop("level", method))
         name = text_of(rest.pop("logger", "") or getattr(logger, "name", "") or "structlog")
@@ -53,24 +62,20 @@ class HotReloadProcessor:
             exception=_exception(rest),
             extra=rest,
         )
-        if not self._emitter.emit(event):
-            self.not_accepted += 1
-        if not self._passing:
-            raise self._drop
-        return event_dict
+        token = EMITTING.set(True)
+        try:
+            return self._emitter.emit(event)
+        except EngineMisuse:  # a logger that is closed: no reason for the program's call to fail
+            return False
+        finally:
+            EMITTING.reset(token)
 
 
 def _exception(rest: dict[str, Any]) -> str | None:
     given, text = rest.pop("exc_info", None), rest.pop("exception", None)
     if text is not None:
         return text_of(text)
-    if given is True:
-        given = sys.exc_info()
-    if isinstance(given, BaseException):
-        return "".join(traceback.format_exception(given))
-    if isinstance(given, tuple) and len(given) == 3 and given[1] is not None:
-        return "".join(traceback.format_exception(*given))
-    return None
+    return traceback_text(given)
 
 
 def _drop_event() -> type[BaseException]:

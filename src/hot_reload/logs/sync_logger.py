@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -20,6 +21,11 @@ from hot_reload.outcome import Failure, Outcome
 from hot_reload.settings import Settings
 
 T = TypeVar("T")
+
+LAST_TASKS_SECONDS = 1.0
+"""How long what still runs when the engine is closed may take to end once it is cancelled."""
+
+_log = logging.getLogger("hot_reload.logs")
 
 
 class SyncHotLogger(LevelMethods):
@@ -37,9 +43,9 @@ class SyncHotLogger(LevelMethods):
     ``HotLogger`` there.
 
     Raises:
-        EngineMisuse: any method, after ``close``, in a forked child, or, but for the level
-            methods and ``emit``, from a plugin: on the logger's own thread it would wait for
-            itself.
+        EngineMisuse: any method, after ``close`` or if that comes meanwhile, in a forked child,
+            or, but for the level methods and ``emit``, from a plugin: on the logger's own
+            thread it would wait for itself.
     """
 
     def __init__(
@@ -54,7 +60,10 @@ class SyncHotLogger(LevelMethods):
         self._log = HotLogger(name=name, settings=settings, clock=clock)
         self._process = os.getpid()
         self._closing = threading.Lock()
+        self._asking = threading.RLock()
+        """What is asked for under it while the logger is open gets an answer, or is cancelled."""
         self._closed = False
+        self._ending = False
         opened: Future[asyncio.AbstractEventLoop] = Future()
         self._thread = threading.Thread(
             target=self._serve, args=(opened,), name=f"hot-reload logger {name!r}", daemon=True
@@ -133,19 +142,25 @@ class SyncHotLogger(LevelMethods):
             raise EngineMisuse(f"logger {self.name!r} cannot be closed from one of its plugins")
         with self._closing:
             if not self._closed:
-                self._closed = True
+                with self._asking:
+                    self._closed = True
                 atexit.unregister(self.close)
                 try:
                     asyncio.run_coroutine_threadsafe(self._log.close(), self._loop).result()
                 finally:
+                    self._ending = True
                     self._loop.call_soon_threadsafe(self._loop.stop)
                     self._thread.join()
 
     def _run(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        self._check()
-        future = asyncio.run_coroutine_threadsafe(start(), self._loop)
+        with self._asking:
+            self._check()
+            future = asyncio.run_coroutine_threadsafe(start(), self._loop)
         try:
             return future.result()
+        except CancelledError:
+            self._check()  # closed meanwhile
+            raise
         except BaseException:
             future.cancel()  # Ctrl-C in the waiting thread: the operation rolls back
             raise
@@ -171,7 +186,14 @@ class SyncHotLogger(LevelMethods):
             asyncio.set_event_loop(loop)
             loop.run_until_complete(self._log.__aenter__())
             opened.set_result(loop)
-            loop.run_forever()
+            while not self._ending and not loop.is_closed():
+                self._turn(loop)
+            # Whoever waits for one of them in another thread would wait for ever.
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                loop.run_until_complete(asyncio.wait(tasks, timeout=LAST_TASKS_SECONDS))
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.run_until_complete(loop.shutdown_default_executor())
         except BaseException as error:
@@ -181,3 +203,10 @@ class SyncHotLogger(LevelMethods):
                 raise
         finally:
             loop.close()
+
+    @staticmethod
+    def _turn(loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            loop.run_forever()
+        except BaseException:  # sys.exit() in a callback of a plugin must not end the log
+            _log.exception("the event loop of the logger was interrupted; it goes on")

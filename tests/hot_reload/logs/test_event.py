@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import enum
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hot_reload.logs.event import TEXT_LIMIT_CHARACTERS, log_event, plain_value
+from hot_reload.logs.event import TEXT_LIMIT_CHARACTERS, VALUES_LIMIT, log_event, plain_value
+from hot_reload.logs.line import json_of
 
 
 class Colour(enum.Enum):
@@ -44,7 +46,7 @@ def test_f34_extras_become_plain(value: Any, plain: Any) -> None:
 def test_f34_what_holds_itself_or_is_long_is_cut() -> None:
     circle: list[Any] = []
     circle.append(circle)
-    json.dumps(plain_value(circle))
+    assert json.dumps(plain_value(circle)) == "[" * 8 + '"<list of 1>"' + "]" * 8
     long = plain_value("x" * (TEXT_LIMIT_CHARACTERS + 1))
     assert long.endswith(f"… ({TEXT_LIMIT_CHARACTERS + 1} characters)")
     assert len(plain_value(list(range(5000)))) == 1000
@@ -88,3 +90,52 @@ def test_a_proxy_that_stands_for_nothing_harms_no_log_call() -> None:
     event = log_event("info", Unbound(), logger="shop", at_seconds=0, extra={"user": Unbound()})  # type: ignore[arg-type]  # what callers do
     assert event["message"] == "<Unbound whose text raised RuntimeError>"
     assert event["extra"] == {"user": "<Unbound whose text raised RuntimeError>"}
+
+
+class Celsius(float):
+    """A number of somebody's own kind."""
+
+    def __repr__(self) -> str:
+        return "warm"
+
+
+class Flag(int):
+    """The same, whole."""
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        (math.nan, "nan"),
+        (math.inf, "inf"),
+        (-math.inf, "-inf"),
+        (Celsius(21.5), 21.5),
+        (Celsius("nan"), "nan"),
+        (Flag(3), 3),
+        (True, True),
+        ([math.nan, {"x": Celsius(1)}], ["nan", {"x": 1.0}]),
+    ],
+)
+def test_f34_every_number_is_one_that_json_has(given: Any, plain: Any) -> None:
+    found = plain_value(given)
+    assert found == plain
+    assert repr(found) == repr(plain), "of the plain types"
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    # An event of the host's own comes to the sinks as it is.
+    assert json.loads(json_of({"n": given}), parse_constant=refuse) == {"n": plain}
+
+
+def test_f34_things_that_refer_to_one_another_are_told_in_bounds() -> None:
+    """Written out wherever they are met, these would be more than any memory holds."""
+    nodes: list[dict[str, Any]] = [{"n": number} for number in range(60)]
+    for node in nodes:
+        node["near"] = [each for each in nodes if each is not node]
+    event = log_event("info", "m", logger="l", at_seconds=0, extra={"graph": nodes, "last": 5})
+    text = json.dumps(event, ensure_ascii=False)
+    assert len(text) < 40 * VALUES_LIMIT
+    assert f"… (more than {VALUES_LIMIT} values)" in text
+    assert event["extra"]["graph"][0]["n"] == 0
+    assert event["extra"]["last"] == 5, "one takes no room from the others"

@@ -13,7 +13,7 @@ import structlog
 
 from hot_reload import Engine
 from hot_reload.errors import EngineMisuse
-from hot_reload.logs import HotReloadHandler, HotReloadProcessor
+from hot_reload.logs import FloodFilter, HotReloadHandler, HotReloadProcessor
 from hot_reload_fixtures import PluginDirectory
 
 
@@ -191,3 +191,14 @@ def test_f34_without_structlog_it_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "structlog", None)
     with pytest.raises(EngineMisuse, match=r"pip install 'pytest-hot-reload\[structlog\]'"):
         HotReloadProcessor(Engine())
+
+
+async def test_f34_a_record_without_a_name_is_an_event(hot_reload_dir: PluginDirectory) -> None:
+    """As records are that ``makeLogRecord`` puts together of what came by a socket."""
+    async with Recording() as engine:
+        await engine.load(hot_reload_dir.write("sink", sink()))
+        handler = HotReloadHandler(engine)
+        handler.addFilter(FloodFilter())
+        handler.handle(logging.makeLogRecord({"msg": "m", "levelname": "INFO"}))
+        assert [each["message"] for each in engine.got] == ["m"]
+        assert engine.got[0]["logger"] == "None"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -250,3 +251,57 @@ async def test_f30_closing_ends_what_another_thread_waits_for(
     outcome = await future
     assert isinstance(outcome, Refused)
     assert outcome.reason is RefusalReason.CLOSING
+
+
+async def test_f30_a_flush_does_not_wait_for_ever_for_a_sink_that_hangs(
+    tmp_path: Path, hot_reload_dir: PluginDirectory, rows_of: Rows
+) -> None:
+    source = (
+        "import asyncio\nclass S:\n    version = '1'\n"
+        "    async def write(self, event): await asyncio.get_running_loop().create_future()\n"
+    )
+    settings = Settings(hook_deadline_seconds=0.01, drain_deadline_seconds=0.01)
+    async with HotLogger(settings=settings) as log:
+        await log.add_sink(hot_reload_dir.write("hanging", source))
+        await log.add_sink("sqlite", config={"path": str(tmp_path / "app.db")})
+        log.info("m")
+        (failure,) = await log.flush()
+        assert "the delivery to the asynchronous sinks was still running" in str(failure)
+        assert len(rows_of(tmp_path / "app.db")) == 1, "the others are flushed"
+
+
+def test_f30_who_waits_in_another_thread_hears_of_the_close() -> None:
+    log = SyncHotLogger()
+    started = threading.Event()
+    told: list[BaseException] = []
+
+    async def endless() -> None:
+        started.set()
+        await asyncio.get_running_loop().create_future()
+
+    def ask() -> None:
+        try:
+            log._run(endless)
+        except BaseException as error:
+            told.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    assert started.wait(10)
+    log.close()
+    asking.join(10)
+    assert not asking.is_alive(), "it would wait for a loop that is no more"
+    with pytest.raises(EngineMisuse, match="logger 'app' is closed"):
+        raise told[0]
+
+
+def test_f30_an_exit_in_a_callback_does_not_end_the_log(
+    tmp_path: Path, rows_of: Rows, caplog: pytest.LogCaptureFixture
+) -> None:
+    with SyncHotLogger() as log:
+        log._loop.call_soon_threadsafe(sys.exit, 3)
+        log._loop.call_soon_threadsafe(log._loop.stop)
+        log.add_sink("sqlite", config={"path": str(tmp_path / "app.db")})
+        log.info("it goes on")
+    assert [each["message"] for each in rows_of(tmp_path / "app.db")] == ["it goes on"]
+    assert "the event loop of the logger was interrupted" in caplog.text

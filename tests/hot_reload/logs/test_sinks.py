@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import os
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,3 +185,45 @@ class Untold:
 def test_f34_an_event_is_one_line_whatever_is_in_it(event: Any, line: str) -> None:
     assert line_of(event, "text") == line
     assert "\n" not in line_of(event)
+
+
+async def test_f34_a_line_is_flushed_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(io.BufferedWriter(raw), "utf-8")
+    monkeypatch.setattr("sys.stdout", stream)
+    async with Engine() as engine:
+        await load(engine, "stream", stream="stdout", format="json")
+        engine.emit({"n": 1})
+        assert raw.getvalue() == b'{"n": 1}\n', "a process that is killed now loses nothing"
+        monkeypatch.setattr("sys.stdout", Mute())
+        engine.emit({"n": 2})
+        assert engine.counts.dropped_total == 0, "what has no flush needs none"
+
+
+class Mute:
+    """Stands in for a stream, as an IDE's does."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+async def test_f34_a_pipe_that_broke_is_told_until_it_is_mended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    stdout = sys.stdout
+    async with Engine() as engine:
+        sink = await load(engine, "stream", stream="stdout")
+        broken = io.TextIOWrapper(io.FileIO(writing, "w"), write_through=True)
+        monkeypatch.setattr("sys.stdout", broken)
+        engine.emit({"n": 1})
+        assert engine.counts.dropped == {"stream": 1}
+        assert sink.health_check()["healthy"] is False
+        assert "BrokenPipeError" in sink.health_check()["error"]
+        monkeypatch.setattr("sys.stdout", stdout)
+        engine.emit({"n": 2})
+        assert sink.health_check()["healthy"] is True
+        with contextlib.suppress(OSError):
+            broken.close()
+        del sink

@@ -11,11 +11,16 @@ Config::
     retry_seconds    how long it waits after a request that failed          (default 1.0)
     buffer_limit     how many events wait while the server is not reachable (default 10,000)
 
-A batch is delivered when the server answered with a status of 2xx; else it is posted again,
-the same events under the same ``Idempotency-Key``, by which a server can tell a repetition
-from new events. Beyond ``buffer_limit`` an event is refused, and so counted as dropped. What
-cannot be posted before the sink is replaced goes to the next generation. Redirects are
-failures: events are sent nowhere but to the URL.
+A batch is delivered when the server answered with a status of 2xx, whatever becomes of the
+connection after that; else it is posted again, the same events under the same
+``Idempotency-Key``, by which a server can tell a repetition from new events. Beyond
+``buffer_limit`` an event is refused, and so counted as dropped. What cannot be posted before
+the sink is replaced goes to the next generation. Redirects are failures: events are sent
+nowhere but to the URL.
+
+A server that answers 400, 413 or 422 will not take the same another time: the batch is halved
+until it takes the rest, and an event that it refuses by itself is given up, so that it holds up
+nobody behind it. ``refused`` in the sink's health says how many were.
 """
 
 from __future__ import annotations
@@ -64,7 +69,11 @@ _OWN_HEADERS = frozenset(
     {"host", "content-length", "content-type", "connection", "idempotency-key"}
     | {"transfer-encoding"}
 )
+_REFUSALS = frozenset({400, 413, 422})
+"""Answers that are about what was posted, and would be the same the next time."""
 _LINE_LIMIT_BYTES = 65_536
+LINGER_SECONDS = 0.5
+"""How long the end of a connection is waited for, after the answer."""
 
 
 class DeliveryFailed(Exception):
@@ -83,6 +92,8 @@ class HttpSink:
         checked = revealed(validate_config(SCHEMA, config))
         self._target = _Target(checked)
         self._batch_size: int = checked["batch_size"]
+        self._at_once = self._batch_size
+        """How many events the next request carries: fewer while the server refuses something."""
         self._flush_seconds = float(checked["flush_seconds"])
         self._timeout_seconds = float(checked["timeout_seconds"])
         self._retry_seconds = float(checked["retry_seconds"])
@@ -93,6 +104,7 @@ class HttpSink:
         """What is posted now, or again: its key, how many of the first that wait, the body."""
         self._running = False
         self._written = 0
+        self._refused = 0
         self._error = ""
         self._not_before_seconds = 0.0
         self._turn = asyncio.Lock()
@@ -139,6 +151,7 @@ class HttpSink:
             "healthy": self._running and not self._error,
             "written": self._written,
             "waiting": len(self._waiting),
+            "refused": self._refused,
             "error": self._error,
         }
 
@@ -165,13 +178,13 @@ class HttpSink:
 
     async def _post_batch(self) -> None:
         if self._batch is None:
-            size = min(len(self._waiting), self._batch_size)
+            size = min(len(self._waiting), self._at_once)
             body = f"[{','.join(map(json_of, self._waiting[:size]))}]".encode()
             self._batch = uuid.uuid4().hex, size, body
         key, size, body = self._batch
+        status = 0
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                status = await self._target.post(body, key)
+            status = await self._target.post(body, key, self._timeout_seconds)
         except TimeoutError:
             error = f"{self._target.host} did not answer within {self._timeout_seconds:g} s"
         except (OSError, ValueError, asyncio.IncompleteReadError) as fault:
@@ -179,12 +192,21 @@ class HttpSink:
         else:
             error = "" if 200 <= status < 300 else f"{self._target.host} answered {status}"
         self._error = error
-        if error:
+        if status in _REFUSALS:
+            self._batch = None
+            if size > 1:
+                self._at_once = size // 2
+                return
+            del self._waiting[:1]
+            self._refused += 1
+            self._at_once = self._batch_size
+        elif error:
             self._not_before_seconds = asyncio.get_running_loop().time() + self._retry_seconds
             raise DeliveryFailed(f"{len(self._waiting)} events are not delivered: {error}")
-        del self._waiting[:size]
-        self._written += size
-        self._batch = None
+        else:
+            del self._waiting[:size]
+            self._written += size
+            self._batch = None
 
 
 class _Target:
@@ -204,6 +226,8 @@ class _Target:
             )
         if not path.isascii() or not path.isprintable() or " " in path:
             raise ValueError("config 'url' has characters that have to be written as %XX")
+        if not url.netloc.isascii() or not url.netloc.isprintable() or " " in url.netloc:
+            raise ValueError("config 'url' has a host that has to be written in ASCII, as xn--...")
         self.host = url.hostname
         self._secure = url.scheme == "https"
         self._port = port or (443 if self._secure else 80)
@@ -213,29 +237,55 @@ class _Target:
     def prepare(self) -> None:
         self._ssl = ssl.create_default_context() if self._secure else None
 
-    async def post(self, body: bytes, key: str) -> int:
-        """Post ``body``, and give the status of the answer. A connection for each request."""
-        reader, writer = await asyncio.open_connection(
-            self.host, self._port, ssl=self._ssl, limit=_LINE_LIMIT_BYTES
-        )
-        try:
-            writer.write(
-                f"{self._head}Idempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n".encode(
-                    "latin-1"
-                )
+    async def post(self, body: bytes, key: str, timeout_seconds: float) -> int:
+        """Post ``body``, and give the status of the answer. A connection for each request.
+
+        Raises:
+            OSError, ValueError, IncompleteReadError: there is no answer, or it is none of HTTP.
+        """
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        async with asyncio.timeout_at(deadline):
+            reader, writer = await asyncio.open_connection(
+                self.host, self._port, ssl=self._ssl, limit=_LINE_LIMIT_BYTES
             )
-            writer.write(body)
-            await writer.drain()
-            status = int((await reader.readline()).split(maxsplit=2)[1])
-            while (await reader.readline()).strip():
-                pass  # the headers: closed before them, some servers tell of a broken connection
+        try:
+            head = f"{self._head}Idempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+            async with asyncio.timeout_at(deadline):
+                writer.write(head.encode("latin-1"))
+                writer.write(body)
+                await writer.drain()
+                status = await _status(reader)
+            await _end(reader, writer)
             return status
+        finally:
+            writer.transport.abort()
+
+
+async def _status(reader: asyncio.StreamReader) -> int:
+    while True:
+        try:
+            status = int((await reader.readline()).split(maxsplit=2)[1])
         except IndexError:
             raise ValueError("no status line") from None
-        finally:
+        if status >= 200 or status == 101:
+            return status
+        await _skip_headers(reader)  # "processing", and the like: the answer is still to come
+
+
+async def _skip_headers(reader: asyncio.StreamReader) -> None:
+    while (await reader.readline()).strip():
+        pass
+
+
+async def _end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Let the connection end in good order, in bounds. The answer stands whatever comes here:
+    a server that is slow to say goodbye has the events all the same."""
+    with contextlib.suppress(OSError, ValueError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            # Closed before the headers came, some servers tell of a broken connection.
+            await _skip_headers(reader)
             writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+            await writer.wait_closed()
 
 
 def _head(request_line: str, host: str, config: Mapping[str, Any]) -> str:

@@ -8,11 +8,16 @@ Config::
     backups      how many of those are kept; the oldest is removed         (default 5)
 
 Each line is written to the file in one call, before ``write`` returns: there is no buffer
-to lose. Two generations may have the file open, since both only append.
+to lose. Two generations, and several processes, may write to the file: all of them only
+append, and one of them rotates it. Another program may rotate it instead: the sink looks for
+each line which file stands at the path, and makes it where there is none. Where the file
+cannot be rotated it grows on.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import threading
 from collections.abc import Mapping
@@ -20,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from hot_reload.config.schema import validate_config
+from hot_reload.logs.forks import call_in_children
 from hot_reload.logs.line import FORMATS, line_of
 from hot_reload.logs.sink_state import written_in
 
@@ -51,24 +57,49 @@ class RotatingFileSink:
         self._limit_bytes: int = checked["limit_bytes"]
         self._backups: int = checked["backups"]
         self._descriptor: int | None = None
+        self._file = (0, 0)
+        """Device and inode of the open file."""
         self._written = 0
+        self._error = self._rotation_error = ""
+        self._no_rotation_below_bytes = 0
+        """After a rotation that failed: to try again at once would push out the backups."""
         self._lock = threading.Lock()
+        call_in_children(self)
 
     def start(self) -> None:
-        self._descriptor = self._open()
+        self._replace(self._open())
+
+    def forked(self) -> None:
+        """A child writes on, by a descriptor of its own: with its parent's it would share locks."""
+        self._lock = threading.Lock()
+        if self._descriptor is not None:
+            try:
+                self._replace(self._open())
+            except OSError:
+                return  # the parent's is good enough to append to
 
     def write(self, event: Any) -> None:
         line = f"{line_of(event, self._format)}\n".encode()
         with self._lock:
             if self._descriptor is None:
                 raise RuntimeError("the sink is not running")
-            self._append(line, self._roomy(self._descriptor, len(line)))
+            try:
+                size = self._size_at_the_path(self._descriptor)
+                self._append(line, self._roomy(self._descriptor, size, len(line)))
+            except OSError as error:
+                self._error = f"{type(error).__name__}: {error.strerror or error}"
+                raise
+            self._error = ""
             self._written += 1
 
     def flush(self) -> None:
         with self._lock:
             if self._descriptor is not None:
-                os.fsync(self._descriptor)
+                try:
+                    os.fsync(self._descriptor)
+                except OSError as error:
+                    if error.errno != errno.EINVAL:  # a device or a pipe, which keeps nothing
+                        raise
 
     def get_reload_state(self) -> dict[str, int]:
         return {"written": self._written}
@@ -78,8 +109,11 @@ class RotatingFileSink:
 
     def health_check(self) -> dict[str, Any]:
         return {
-            "healthy": self._descriptor is not None and self.path.parent.is_dir(),
+            "healthy": (
+                self._descriptor is not None and not self._error and self.path.parent.is_dir()
+            ),
             "written": self._written,
+            "error": self._error or self._rotation_error,
         }
 
     def stop(self) -> None:
@@ -89,8 +123,39 @@ class RotatingFileSink:
                 os.close(descriptor)
 
     def _open(self) -> int:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        return os.open(self.path, flags, 0o666)
+        # O_NONBLOCK: to open a FIFO that nobody reads would wait for a reader, for ever.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        descriptor = os.open(self.path, flags, 0o666)
+        os.set_blocking(descriptor, True)
+        return descriptor
+
+    def _replace(self, fresh: int) -> int:
+        """Write to ``fresh`` from now on."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._descriptor = fresh
+        found = os.fstat(fresh)
+        self._file = found.st_dev, found.st_ino
+        return fresh
+
+    def _size_at_the_path(self, descriptor: int) -> int:
+        """The size of the file that stands at the path now; it is the open one then."""
+        found = self._status(descriptor)
+        if found is None:
+            # Lines in a file that was moved away or deleted would reach nobody.
+            self._no_rotation_below_bytes = 0
+            found = os.fstat(self._replace(self._open()))
+        return found.st_size
+
+    def _status(self, descriptor: int) -> os.stat_result | None:
+        """Of the open file; None: it does not stand at the path any more."""
+        try:
+            found = os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        except OSError:  # no permission to look any more, but to write there is
+            return os.fstat(descriptor)
+        return found if (found.st_dev, found.st_ino) == self._file else None
 
     def _append(self, line: bytes, descriptor: int) -> None:
         written = os.write(descriptor, line)
@@ -100,17 +165,38 @@ class RotatingFileSink:
         os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
         raise OSError(f"only {written} of {len(line)} bytes could be written to {self.path}")
 
-    def _roomy(self, descriptor: int, coming: int) -> int:
-        """A descriptor of a file in which ``coming`` bytes have room."""
-        size = os.fstat(descriptor).st_size
+    def _roomy(self, descriptor: int, size: int, coming: int) -> int:
+        """A descriptor of a file in which ``coming`` bytes have room, where there can be one.
+
+        ``size``: of the one that ``descriptor`` is of.
+        """
         if not self._limit_bytes or not size or size + coming <= self._limit_bytes:
             return descriptor
-        self._shift()
-        # Opened before the old one is closed: where that fails, the sink still has a file.
-        fresh = self._open()
-        os.close(descriptor)
-        self._descriptor = fresh
-        return fresh
+        if size < self._no_rotation_below_bytes or not self._turn_to_rotate(descriptor):
+            return descriptor
+        try:
+            # Another one may have done it since.
+            if self._status(descriptor) is not None:
+                self._shift()
+            # Opened before the old one is closed, and its lock with it.
+            fresh = self._open()
+        except OSError as error:  # a line in a file that is too long is better than none
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            self._rotation_error = f"cannot rotate: {error.strerror or error}"
+            self._no_rotation_below_bytes = size + self._limit_bytes
+            return descriptor
+        self._rotation_error = ""
+        return self._replace(fresh)
+
+    def _turn_to_rotate(self, descriptor: int) -> bool:
+        """Whether nobody else rotates this file now: two at once would overwrite backups."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # a file system without locks
+            return True
+        return True
 
     def _shift(self) -> None:
         if not self._backups:
@@ -120,8 +206,7 @@ class RotatingFileSink:
             older = self._backup(number)
             if older.exists():
                 older.replace(self._backup(number + 1))
-        if self.path.exists():
-            self.path.replace(self._backup(1))
+        self.path.replace(self._backup(1))
 
     def _backup(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")

@@ -10,13 +10,16 @@ Config::
 Each event becomes one row of the table ``events``: ``id`` ascending in the order of arrival,
 ``event`` as JSON text. A batch that cannot be written is tried again with the next one;
 beyond ``buffer_limit`` an event is refused, and so counted as dropped. What cannot be written
-before the sink is replaced goes to the next generation (``take_unwritten``).
+before the sink is replaced goes to the next generation (``take_unwritten``). A file that was
+deleted, moved or replaced while it was open is opened anew. A forked child is refused: SQLite
+does not allow it the connection of its parent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Mapping
@@ -41,7 +44,8 @@ SCHEMA: Mapping[str, Any] = {
     },
 }
 BUSY_SECONDS = 1.0
-"""How long a write waits for another program that writes to the file."""
+"""How long a write waits for another program that writes to the file; where one has waited for
+nothing, the next ones do not wait, since everything else in the process waits along."""
 _TABLE = "CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, event TEXT NOT NULL)"
 _INSERT = "INSERT INTO events (event) VALUES (?)"
 
@@ -66,21 +70,17 @@ class SqliteSink:
         self._written = 0
         self._error = ""
         self._lock = threading.Lock()
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the open file; None: it is none, as ":memory:"."""
+        self._process = os.getpid()
 
     def start(self) -> None:
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
-        try:
-            # Two generations have the file open during a swap: a reader and a writer of a
-            # write-ahead log do not block one another.
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute(_TABLE)
-            self._context.spawn(self._flush_in_time(), name="sqlite sink: unfinished batches")
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
+        self._connection = self._connected()
+        self._context.spawn(self._flush_in_time(), name="sqlite sink: unfinished batches")
 
     def write(self, event: Any) -> None:
+        if os.getpid() != self._process:  # without the lock, which may be held for ever here
+            raise RuntimeError(f"the connection to {self.path} is that of another process")
         text = json_of(event)
         with self._lock:
             if self._connection is None:
@@ -97,7 +97,7 @@ class SqliteSink:
     def flush(self) -> None:
         with self._lock:
             if self._connection is not None:
-                self._write_batch(self._connection)
+                self._write_batch(patient=True)
 
     def take_unwritten(self) -> list[Any]:
         """What could not be written, in order; it is the caller's from now on."""
@@ -125,13 +125,13 @@ class SqliteSink:
 
     def stop(self) -> None:
         with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is None:
+            if self._connection is None:
                 return
             try:
-                self._write_batch(connection)
+                self._write_batch(patient=True)
             finally:
-                connection.close()
+                self._connection.close()
+                self._connection = None
 
     async def _flush_in_time(self) -> None:
         while True:
@@ -139,19 +139,34 @@ class SqliteSink:
             with self._lock:
                 self._tried()
 
+    def _connected(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
+        try:
+            # Two generations have the file open during a swap: a reader and a writer of a
+            # write-ahead log do not block one another.
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(_TABLE)
+        except BaseException:
+            connection.close()
+            raise
+        self._file = _identity(self.path)
+        return connection
+
     def _tried(self) -> bool:
         """Whether the batch is written now; where not, ``_error`` says why, and it waits."""
         try:
             if self._connection is not None:
-                self._write_batch(self._connection)
+                self._write_batch(patient=not self._error)
         except sqlite3.Error:
             return False
         return True
 
-    def _write_batch(self, connection: sqlite3.Connection) -> None:
+    def _write_batch(self, *, patient: bool) -> None:
         if not self._batch:
             return
         try:
+            connection = self._at_the_path()
+            connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000) if patient else 0}")
             with connection:  # one transaction: all of the batch or none of it
                 connection.executemany(_INSERT, [(text,) for text in self._batch])
         except sqlite3.Error as error:
@@ -161,3 +176,21 @@ class SqliteSink:
         # Only now: a failed transaction leaves the batch for the next try.
         self._written += len(self._batch)
         self._batch.clear()
+
+    def _at_the_path(self) -> sqlite3.Connection:
+        """A connection to the file that stands at the path now."""
+        assert self._connection is not None, "asked only while the sink runs"
+        if self._file is not None and _identity(self.path) != self._file:
+            # Rows in a file that was moved away or deleted would reach nobody. Closed first:
+            # SQLite tidies up by name, and would take the new file's log for its own.
+            self._connection.close()
+            self._connection = self._connected()
+        return self._connection
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,66 @@
+"""A database that others lock, move, delete or replace (F34)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hot_reload import Engine
+
+from .test_sinks import load
+
+
+@pytest.mark.parametrize("how", ["renamed", "deleted", "replaced"])
+async def test_f34_a_database_that_another_program_took_away_is_made_anew(
+    how: str, tmp_path: Path, rows_of: Callable[[Path], list[Any]]
+) -> None:
+    path, old = tmp_path / "app.db", tmp_path / "old.db"
+    async with Engine() as engine:
+        sink = await load(engine, "sqlite", path=str(path), batch_size=1)
+        engine.emit({"n": 1})
+        path.unlink() if how == "deleted" else path.rename(old)
+        if how == "replaced":
+            sqlite3.connect(path).close()
+        engine.emit({"n": 2})
+        engine.emit({"n": 3})
+        assert sink.health_check()["error"] == ""
+        del sink
+    assert [each["n"] for each in rows_of(path)] == [2, 3]
+
+
+async def test_f34_a_database_whose_directory_is_gone_is_told_and_waited_for(
+    tmp_path: Path, rows_of: Callable[[Path], list[Any]]
+) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    async with Engine() as engine:
+        sink = await load(engine, "sqlite", path=str(folder / "app.db"), batch_size=1)
+        folder.rename(tmp_path / "away")
+        engine.emit({"n": 1})
+        assert sink.health_check()["healthy"] is False
+        assert "unable to open" in sink.health_check()["error"]
+        folder.mkdir()
+        engine.emit({"n": 2})
+        assert sink.health_check()["healthy"] is True
+        del sink
+    assert [each["n"] for each in rows_of(folder / "app.db")] == [1, 2]
+
+
+async def test_f34_who_waited_for_a_lock_in_vain_does_not_wait_again(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    async with Engine() as engine:
+        sink = await load(engine, "sqlite", path=str(path), batch_size=1)
+        waits = []
+        sink._connection.set_trace_callback(
+            lambda text: waits.append(text) if "busy_timeout" in text else None
+        )
+        sink._error = "OperationalError: database is locked"
+        engine.emit({"n": 1})  # all else in the process waits along
+        engine.emit({"n": 2})
+        engine.emit({"n": 3})
+        assert waits == [f"PRAGMA busy_timeout={ms}" for ms in (0, 1000, 1000)]
+        del sink
