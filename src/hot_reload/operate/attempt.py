@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -13,6 +13,7 @@ from hot_reload.events import LifecycleEvent, OperationEnded, OperationStarted, 
 from hot_reload.outcome import Deferred, Operation, Outcome, Refused, Running, Stage
 from hot_reload.runtime.acting import Acting, acting
 from hot_reload.runtime.engine import Engine
+from hot_reload.runtime.roster import PluginStatus
 
 WallClock: TypeAlias = Callable[[], datetime]
 """The time of day, for records that people read; durations are never taken from it."""
@@ -179,4 +180,20 @@ def is_open(engine: Engine) -> bool:
 
 def loaded_now(engine: Engine) -> tuple[str, ...]:
     """The loaded plugins; none, if the engine is not open."""
-    return engine.names if is_open(engine) else ()
+    try:
+        return engine.names if is_open(engine) else ()
+    except EngineMisuse:  # asked in another thread while it closed
+        return ()
+
+
+def statuses(engine: Engine) -> Iterator[PluginStatus]:
+    """What is known of each loaded plugin.
+
+    Asked for in another thread, as a server asks for metrics, it leaves out what goes meanwhile.
+    """
+    for name in loaded_now(engine):
+        try:
+            status = engine.status(name)
+        except EngineMisuse:
+            continue
+        yield status

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hot_reload.errors import EngineMisuse
-from hot_reload.operate.attempt import Verdict, loaded_now, running_now
+from hot_reload.operate.attempt import Verdict, loaded_now, running_now, statuses
 from hot_reload.operate.audit import AuditLog
 from hot_reload.runtime.engine import Engine
 from hot_reload.runtime.roster import PluginStatus
@@ -46,7 +46,10 @@ class GenerationCensus:
         What waits for the next garbage collection counts too: ``engine.lingering()`` makes
         one first, and is the proof.
         """
-        self._seen = {number: each for number, each in self._seen.items() if each() is not None}
+        # One by one, of a copy: the loop may take note of a new one while another thread asks.
+        for number, each in list(self._seen.items()):
+            if each() is None:
+                self._seen.pop(number, None)
         serving = {
             each.running.generation for each in statuses(self._engine) if each.running is not None
         }
@@ -188,12 +191,6 @@ _SWITCHES: tuple[tuple[str, str, Callable[[PluginStatus], bool]], ...] = (
         lambda status: status.error is not None,
     ),
 )
-
-
-def statuses(engine: Engine) -> Iterator[PluginStatus]:
-    """What is known of each loaded plugin."""
-    for name in loaded_now(engine):
-        yield engine.status(name)
 
 
 def _by(

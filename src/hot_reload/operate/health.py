@@ -20,6 +20,7 @@ from hot_reload.operate.attempt import (
     is_open,
     loaded_now,
     result_of,
+    statuses,
     utc_now,
     verdict_of,
 )
@@ -28,6 +29,7 @@ from hot_reload.operate.plain import plain
 from hot_reload.operate.watchdog import LoopHealth, Watchdog
 from hot_reload.outcome import Failure, Operation, Outcome, Role, Running, Stage
 from hot_reload.runtime.engine import Engine
+from hot_reload.runtime.roster import PluginStatus
 from hot_reload.watch.watched import WatchHealth
 from hot_reload.watch.watcher import Watcher
 
@@ -152,9 +154,13 @@ class Health:
         self._stop = engine.listen(self._hear)
 
     def report(self) -> HealthReport:
-        """How things are now. Cheap: it reads what is known, and touches no file."""
+        """How things are now. Cheap: it reads what is known, and touches no file.
+
+        From any thread, as of a server; in another one than the loop's it may be put together of
+        moments that lie a little apart.
+        """
         closed = not is_open(self._engine)
-        plugins = tuple(self._plugin(name) for name in loaded_now(self._engine))
+        plugins = tuple(map(self._plugin, statuses(self._engine)))
         watchers = tuple(each.health for each in self._watchers)
         audit = self._audit.health if self._audit else None
         reasons = [] if closed else self._reasons(plugins, watchers)
@@ -167,7 +173,7 @@ class Health:
             at=self._wall_clock(),
             state=HealthState.CLOSED if closed else state,
             reasons=tuple(reasons),
-            in_progress=tuple(_in_progress(each) for each in self._attempts.running.values()),
+            in_progress=tuple(_in_progress(each) for each in [*self._attempts.running.values()]),
             plugins=plugins,
             absent=MappingProxyType({} if closed else dict(self._absent)),
             watchers=watchers,
@@ -208,23 +214,22 @@ class Health:
         if len(self._last) > len(loaded):
             self._last = {name: each for name, each in self._last.items() if name in loaded}
 
-    def _plugin(self, name: str) -> PluginHealth:
-        status = self._engine.status(name)
+    def _plugin(self, status: PluginStatus) -> PluginHealth:
         return PluginHealth(
-            name=name,
+            name=status.name,
             running=status.running,
             roles=status.roles,
             enabled=status.enabled,
             failed=status.failed,
             error=status.error,
-            last=self._last.get(name),
+            last=self._last.get(status.name),
         )
 
     def _reasons(
         self, plugins: tuple[PluginHealth, ...], watchers: tuple[WatchHealth, ...]
     ) -> list[str]:
         reasons = [f"plugin {each.name!r}: {each.error}" for each in plugins if each.error]
-        reasons += [f"plugin {name!r}: {each.error}" for name, each in self._absent.items()]
+        reasons += [f"plugin {name!r}: {each.error}" for name, each in dict(self._absent).items()]
         for each in watchers:
             if each.degraded is not None:
                 reasons.append(f"watch: {each.degraded}")

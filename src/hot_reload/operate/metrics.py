@@ -52,7 +52,8 @@ class Metrics:
     """Counts what ``engine`` does from now on. Used on the loop's thread.
 
     ``registry`` is its own, never the process' default one: any number of engines may have
-    metrics beside each other. Give it to whatever serves it, or send ``render()``.
+    metrics beside each other. Give it to whatever serves it, in a thread of its own too, or send
+    ``render()``.
 
     For each operation ``attempts`` = the sum of ``results`` + ``in_progress``. Totals by
     operation never go down. Series with a plugin's name are there while it is loaded and

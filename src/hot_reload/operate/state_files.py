@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -18,6 +19,9 @@ from hot_reload.source.snapshot import DiskFiles
 
 FORMAT = 1
 DEFAULT_LIMIT_BYTES = 16 << 20
+
+_ONE_NAME_ALONE = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
+"""What a file system answers that has no second names for files, as those of USB sticks."""
 
 _PREFIX, _MIDDLE = b'{"checksum":"', b'",'
 _HASHED_FROM = len(_PREFIX) + 64 + len(_MIDDLE)
@@ -112,14 +116,20 @@ class StateFiles:
     def _keep_previous(self, path: Path) -> None:
         """Keep the state that is about to be replaced, unless a good one would go for a bad."""
         try:
-            _checked(DiskFiles().read(path, limit_bytes=self._limit_bytes), path)
+            data = DiskFiles().read(path, limit_bytes=self._limit_bytes)
+            _checked(data, path)
         except (SourceError, StateError):
             return  # not there yet, or damaged
         link = _linking(path)
         with contextlib.suppress(FileNotFoundError):
             link.unlink()
         # A second name and no renaming: at no moment is there no file under the first one.
-        os.link(path, link)
+        try:
+            os.link(path, link)
+        except OSError as error:
+            if error.errno not in _ONE_NAME_ALONE:
+                raise
+            _write_synced(link, data)
         os.replace(link, _previous(path))
 
     def _read(self, path: Path, plugin: str) -> SavedState:

@@ -101,7 +101,7 @@ class Watchdog:
     def health(self) -> LoopHealth:
         """What was seen so far. From any thread."""
         return LoopHealth(
-            running=self._thread is not None,
+            running=self._looks,
             stalls=self._stalls,
             longest_seconds=self._longest,
             last=self._last,
@@ -114,7 +114,7 @@ class Watchdog:
             EngineMisuse: it looks already.
             RuntimeError: no loop runs here.
         """
-        if self._thread is not None:
+        if self._looks:
             raise EngineMisuse("the watchdog looks already; stop it first")
         loop = asyncio.get_running_loop()
         self._end = threading.Event()
@@ -122,7 +122,7 @@ class Watchdog:
         self._beat(loop)
         self._thread = threading.Thread(
             target=self._look,
-            args=(threading.get_ident(), self._end),
+            args=(loop, threading.get_ident(), self._end),
             name="hot_reload watchdog",
             daemon=True,  # it must not keep a program that ends without stop() from ending
         )
@@ -138,6 +138,10 @@ class Watchdog:
             self._timer.cancel()
         thread.join()
         self._went_on(time.monotonic())
+
+    @property
+    def _looks(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     # On the loop
 
@@ -155,9 +159,13 @@ class Watchdog:
 
     # In the thread
 
-    def _look(self, loop_thread: int, end: threading.Event) -> None:
+    def _look(
+        self, loop: asyncio.AbstractEventLoop, loop_thread: int, end: threading.Event
+    ) -> None:
         told = 0.0
         while not end.wait(self._limit / 4):
+            if loop.is_closed():  # nobody stopped us; what its thread does now blocks no loop
+                return
             seen = self._seen
             seconds = time.monotonic() - seen
             if seconds < self._limit or seen == told:

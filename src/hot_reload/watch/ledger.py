@@ -48,7 +48,7 @@ class Ledger:
     @property
     def waiting(self) -> tuple[str, ...]:
         """The files whose edits wait or are being applied, for health."""
-        busy = {path for path, each in self.watched.items() if each.busy}
+        busy = {path for path, each in list(self.watched.items()) if each.busy}
         return tuple(sorted(shown(path.name) for path in self._agenda.waiting | busy))
 
     @property

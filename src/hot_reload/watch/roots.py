@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
@@ -25,7 +27,7 @@ class Roots:
     """Lists directories only when they may hold something new. Used from one thread.
 
     Raises:
-        EngineMisuse: there is no root, or one is a file.
+        EngineMisuse: there is no root, or one is a file, empty, or no path at all.
     """
 
     def __init__(self, roots: Iterable[str | Path], patterns: Patterns) -> None:
@@ -93,12 +95,25 @@ def _stamp(root: Path) -> _Stamp | None:
 def _checked(roots: Iterable[str | Path]) -> tuple[Path, ...]:
     if isinstance(roots, (str, Path)):
         raise EngineMisuse(f"roots is {roots!r}; give a list of directories: [{str(roots)!r}]")
-    found = tuple(dict.fromkeys(Path(each).absolute() for each in roots))
+    found = tuple(dict.fromkeys(_root(each) for each in roots))
     if not found:
         raise EngineMisuse("roots is empty; give one or more directories to watch")
-    for each in found:
-        if each.is_file():
-            raise EngineMisuse(
-                f"root {shown(str(each))} is a file; give the directory that holds it"
-            )
     return found
+
+
+def _root(given: str | Path) -> Path:
+    if not isinstance(given, (str, os.PathLike)) or given == "":
+        # "" would be the working directory: everything in it would be run as a plugin.
+        raise EngineMisuse(f"a root is {given!r}; give a directory, '.' for the working one")
+    path = Path(given).absolute()
+    try:
+        is_file = stat.S_ISREG(os.stat(path).st_mode)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise EngineMisuse(f"a root has a name that is too long: {given!r:.80}…") from None
+        return path  # it may come, or be let in, later
+    except ValueError:  # NUL
+        raise EngineMisuse(f"a root is {given!r}, which no file system can hold") from None
+    if is_file:
+        raise EngineMisuse(f"root {shown(str(path))} is a file; give the directory that holds it")
+    return path

@@ -57,7 +57,7 @@ class Watcher:
             await watcher.stop()
 
     Raises:
-        EngineMisuse: there is no root, or one is a file.
+        EngineMisuse: there is no root, or one is a file, empty, or no path at all.
     """
 
     def __init__(

@@ -11,8 +11,9 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from hot_reload import Engine, Metrics, Watcher
+from hot_reload import Engine, Health, Metrics, Watcher
 from hot_reload.events import OperationEnded
+from hot_reload_fixtures import PluginDirectory
 
 from .conftest import Stage
 
@@ -287,3 +288,24 @@ def test_f60_without_the_extra_one_is_told_what_to_install(module: str) -> None:
     )
     assert module in ended.stdout
     assert "pip install 'pytest-hot-reload[metrics]'" in ended.stdout
+
+
+async def test_f60_another_thread_may_ask_while_plugins_come_and_go(
+    hot_reload_dir: PluginDirectory,
+) -> None:
+    """A server of metrics has threads: what it read the name of may be gone by then."""
+
+    class Moving(Engine):
+        @property
+        def names(self) -> tuple[str, ...]:
+            return ("gone", *super().names, "gone_too")
+
+    async with Moving() as engine:
+        metrics, health = Metrics(engine), Health(engine)
+        source = "class P:\n    version = '1'\n    def handle(self, r): return r\n"
+        (await engine.load(hot_reload_dir.write("stays", source))).unwrap()
+        text = await asyncio.to_thread(metrics.render)
+        assert 'hot_reload_plugin_enabled{plugin="stays"} 1.0' in text
+        assert "hot_reload_generations_serving 1.0" in text
+        report = await asyncio.to_thread(health.report)
+        assert [each.name for each in report.plugins] == ["stays"]

@@ -295,3 +295,20 @@ def test_s9_killed_at_every_line_of_a_save(states: StateFiles) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert int(ended.stdout) > 25
+
+
+async def test_f14_where_a_file_has_one_name_alone_the_one_before_is_copied(
+    states: StateFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_name(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr("os.link", one_name)
+    await states.save("counter", ONE)
+    await states.save("counter", TWO)
+    assert await states.load("counter") == TWO
+    previous = states.path("counter").with_name("counter.state.json.previous")
+    assert stat.S_IMODE(previous.stat().st_mode) == 0o600
+    os.replace(previous, states.path("counter"))
+    assert await states.load("counter") == ONE
+    assert sorted(os.listdir(states.directory)) == ["counter.state.json"]

@@ -149,3 +149,26 @@ def test_it_needs_a_loop_and_a_limit() -> None:
         Watchdog().start()
     with pytest.raises(EngineMisuse, match="limit_seconds is 0"):
         Watchdog(0)
+
+
+def test_h6_a_loop_that_was_closed_is_blocked_by_nobody() -> None:
+    """Who forgets to stop it hears nothing wrong of what the thread does after its loop."""
+    told: list[Stall] = []
+    watchdog = Watchdog(LIMIT_SECONDS, on_stall=told.append)
+
+    async def forgetful() -> None:
+        watchdog.start()
+
+    asyncio.run(forgetful())
+    thread = watchdog._thread
+    assert thread is not None
+    thread.join(10)
+    assert not thread.is_alive()
+    assert (told, watchdog.health.running, watchdog.health.stalls) == ([], False, 0)
+
+    async def again() -> None:
+        watchdog.start()
+        assert watchdog.health.running
+        watchdog.stop()
+
+    asyncio.run(again())

@@ -81,3 +81,25 @@ def test_what_is_no_root(tmp_path: Path) -> None:
 def test_identities_and_texts(tmp_path: Path) -> None:
     assert identities([tmp_path, tmp_path / "gone"]).keys() == {tmp_path}
     assert shown("a\x1b[2J\udcff") == "a\\x1b[2J\\udcff"
+
+
+@pytest.mark.parametrize(
+    ("root", "says"),
+    [
+        ("", r"a root is ''; give a directory, '\.' for the working one"),
+        (b"plugins", "a root is b'plugins'; give a directory"),
+        (None, "a root is None; give a directory"),
+        ("a\0b", r"a root is 'a\\x00b', which no file system can hold"),
+        ("x" * 5000, "a root has a name that is too long: 'xxx"),
+    ],
+)
+def test_f40_what_can_be_no_directory_is_refused_at_once(root: object, says: str) -> None:
+    with pytest.raises(EngineMisuse, match=says):
+        Roots([root], Patterns())  # type: ignore[list-item]  # that is the point
+
+
+def test_f40_a_root_that_leads_round_in_a_circle_counts_as_missing(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    roots = Roots([tmp_path / "loop"], Patterns())
+    assert roots.missing == (tmp_path / "loop",)
+    assert roots.contents(0.0) == (Contents(),)

@@ -15,7 +15,7 @@ from tests.hot_reload.watch.conftest import hold_reload
 
 from hot_reload import Engine
 from hot_reload.errors import EngineMisuse
-from hot_reload.outcome import Outcome
+from hot_reload.outcome import Outcome, RolledBack
 from hot_reload.watch.settings import WatchSettings
 from hot_reload.watch.watcher import Watcher
 from hot_reload_fixtures import PluginDirectory, SaveStyle, ScriptedHints
@@ -929,6 +929,24 @@ async def test_a_failed_plugin_is_brought_back_by_an_edit(started: Scene) -> Non
     started.save("counter", 3)
     await started.settle()
     assert await started.answers("counter") == 3
+
+
+async def test_a_plugin_that_was_stopped_for_an_edit_that_fails_is_stopped_once(
+    started: Scene,
+) -> None:
+    """What serves then is a fresh instance of its old bytes: that is no reason to try again."""
+    started.plugins.write("counter", (
+        "class Served:\n    name, version, swap_policy = 'counter', '2', 'stop-first'\n"
+        "    def start(self):\n        no_such_name\n"
+    ))  # fmt: skip
+    await started.settle()
+    await started.settle()
+    (outcome,) = started.outcomes
+    assert isinstance(outcome, RolledBack)
+    assert outcome.running == started.engine.status("counter").running
+    assert outcome.running != outcome.old
+    assert f"still running: {outcome.running}" in outcome.describe()
+    assert await started.answers("counter") == 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hot_reload.config.problem import ConfigError, Problem, nearest
 from hot_reload.watch.config.model import PluginEntry
+from hot_reload.watch.roots import shown
 
 GROUP = "hot_reload.plugins"
 
@@ -21,9 +22,14 @@ def locate(entry: PluginEntry) -> Path:
         ConfigError: there is nothing at its path, or no such entry point.
     """
     if entry.path is not None:
-        if not entry.path.exists():
-            hint = "write the path of a .py file or a package directory"
-            raise _error(entry, "path", f"there is no {entry.path}", hint)
+        hint = "write the path of a .py file or a package directory"
+        try:
+            there = entry.path.exists()
+        except OSError as error:  # a directory that may not be entered, a name that is too long
+            text = f"{shown(str(entry.path))} cannot be looked at: {error.strerror}"
+            raise _error(entry, "path", text, hint) from None
+        if not there:
+            raise _error(entry, "path", f"there is no {shown(str(entry.path))}", hint)
         return entry.path
     known = {each.name: each.value for each in importlib.metadata.entry_points(group=GROUP)}
     value = known.get(entry.entry_point)

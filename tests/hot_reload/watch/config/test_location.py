@@ -50,3 +50,14 @@ def test_f50_a_path_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\$\.plugins\.x\.path: there is no"):
         locate(PluginEntry(name="x", path=tmp_path / "x.py"))
     assert locate(PluginEntry(name="x", path=tmp_path)) == tmp_path
+
+
+def test_f50_a_path_that_cannot_be_looked_at_is_told() -> None:
+    entry = PluginEntry(name="x", path=Path("/" + "x" * 5000))
+    with pytest.raises(ConfigError, match=r"\$\.plugins\.x\.path: .* cannot be looked at: File na"):
+        locate(entry)
+
+
+def test_f50_a_path_that_acts_on_a_terminal_is_escaped(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"there is no .*\\x1b\[2J\.py"):
+        locate(PluginEntry(name="x", path=tmp_path / "\x1b[2J.py"))
