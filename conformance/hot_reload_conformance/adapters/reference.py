@@ -113,8 +113,8 @@ class ReferenceAdapter(HostAdapter):
             drain_deadline_seconds=ports.drain_deadline_seconds,
         )
         self.engine = await Engine(settings=settings, clock=ports.clock).__aenter__()
-        self.heard: list[HostEvent] = []
-        self.engine.listen(lambda event: self.heard.append(_event(event)))
+        self.heard: list[LifecycleEvent] = []
+        self.engine.listen(self.heard.append)
         self.reloaders: dict[Path, ConfigReloader] = {}
 
     async def close(self) -> None:
@@ -248,7 +248,7 @@ class ReferenceAdapter(HostAdapter):
         return self.engine.counts.dropped_total
 
     async def events(self) -> Sequence[HostEvent]:
-        return tuple(self.heard)
+        return tuple(map(_event, self.heard))
 
     async def healthy(self, ref: str) -> bool:
         status = self.engine.status(_name(ref))

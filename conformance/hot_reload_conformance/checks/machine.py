@@ -30,6 +30,11 @@ ITEMS: dict[str, Sequence[Claim]] = {
     "HR-FLOW-01": (),
     "HR-FLOW-02": (),
     "HR-FLOW-03": (),
+    "HR-FLOW-04": (Claim.RELOAD, Claim.HOOKS),
+    "HR-FLOW-05": (Claim.RELOAD, Claim.HOOKS),
+    "HR-FLOW-06": (),
+    "HR-FLOW-07": (),
+    "HR-FLOW-08": (),
     "HR-FLOW-11": (Claim.RELOAD, Claim.SINKS),
     "HR-GUARD-01": (),
     # graph
@@ -39,10 +44,18 @@ ITEMS: dict[str, Sequence[Claim]] = {
     "HR-GUARD-04": (Claim.UNLOAD,),
     # watching: in virtual time only
     "HR-WATCH-01": (Claim.CLOCK,),
+    "HR-WATCH-03": (Claim.CLOCK,),
+    "HR-WATCH-04": (),
+    "HR-WATCH-05": (),
     "HR-WATCH-12": (Claim.CLOCK,),
+    "HR-WATCH-13": (Claim.CLOCK,),
+    "HR-LIMIT-01": (Claim.WATCH,),
+    "HR-LIMIT-02": (Claim.WATCH,),
     # operations
+    "HR-OBS-02": (Claim.RELOAD,),
     "HR-OBS-03": (Claim.RELOAD,),
     "HR-OBS-04": (),
+    "HR-OBS-05": (Claim.RELOAD,),
 }
 """The clauses by machine, and what they need beyond their own claims."""
 

@@ -26,6 +26,13 @@ class Invariant:
     about_failures = False
     """Whether what comes after a failure belongs to it: of the others none is required to have
     seen a plugin recover, which a host may be unable to, and other clauses ask for."""
+    cost = 1
+    """By how many times fewer examples are drawn for it: where the scripts go far, chance has
+    little to add."""
+    stirs = False
+    """Whether saves without a pause are drawn: each of them is as long as fifty others."""
+    stops = False
+    """Whether the watch may be stopped for good in the middle."""
     about_overlaps = False
     """Whether it speaks of what overlaps alone: what breaks one by one too is not its matter."""
 

@@ -130,7 +130,7 @@ def _settings(subject: HostSubject, code: str, budget: Budget) -> settings:
     if budget.database:
         database = example_database(budget.database.split("\n"), subject.name, code)
     return settings(
-        max_examples=plan_of(code).examples(budget),
+        max_examples=plan_of(code).examples(INVARIANTS[code], budget),
         stateful_step_count=budget.steps,
         database=database,
         derandomize=budget.seed is None and database is None,

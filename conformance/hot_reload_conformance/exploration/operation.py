@@ -27,6 +27,8 @@ VERBS: dict[str, str] = {
     "unload_all": "name",
     "save": "name version",
     "wait": "how-long",
+    "stir": "name version",
+    "stop": "",
     "switch_off": "",
     "switch_on": "",
 }
@@ -34,7 +36,8 @@ VERBS: dict[str, str] = {
 
 ``cancel`` is a reload to that version whose caller gives up while the plugin starts;
 ``batch`` reloads ``a,b`` in one go, ``unload_all`` takes a plugin out with all that need it;
-``save``, ``wait`` and the switch are a watch's."""
+``save``, ``wait``, the switch and ``stop`` are a watch's; ``stir`` saves again and again, without
+a quiet period between, for longer than the longest wait."""
 
 TOGETHER = "together"
 ANY_FAULT = "?"

@@ -199,9 +199,21 @@ class Saves(Rules):
         version = self.next_version()
         self.do_one(which, [Op("save", name, version, fault) for name in HANDLERS])
 
-    @rule(how_long=st.sampled_from(["briefly", "long", "long"]))
+    @rule(how_long=st.sampled_from(["briefly", "soon", "long", "long"]))
     def wait(self, how_long: str) -> None:
         self.do(Op("wait", how_long))
+
+    @precondition(lambda self: self.world.armed.stirs)
+    @rule(which=_WHICH)
+    def stir(self, which: int) -> None:
+        version = self.next_version()
+        self.do_one(which, [Op("stir", name, version) for name in HANDLERS])
+
+    @precondition(lambda self: self.possible([Op("stop")]))
+    @rule(really=st.sampled_from([False, False, True]))
+    def stop(self, really: bool) -> None:
+        if really:  # nothing is loaded behind it
+            self.do(Op("stop"))
 
     @precondition(lambda self: self.world.able("switch"))
     @rule()

@@ -37,7 +37,8 @@ class Stream(Scene):
         """The lineage of ``name`` since it was last loaded, as the ledger knows it."""
         return f"{name}@{self.model.epochs[name]}"
 
-    def _book(self) -> None:
+    def book(self) -> None:
+        """Enter what was delivered by now into the ledger."""
         deliveries = self.case.recording.deliveries
         for each in deliveries[self._booked :]:
             stamp = Stamped(each.producer, each.sequence)

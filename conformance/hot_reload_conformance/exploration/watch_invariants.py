@@ -5,6 +5,7 @@ from __future__ import annotations
 from hot_reload_conformance.exploration.done import Done
 from hot_reload_conformance.exploration.invariant import Invariant
 from hot_reload_conformance.exploration.operation import HANDLERS, Op
+from hot_reload_conformance.exploration.watch_pace_invariants import PACE
 from hot_reload_conformance.exploration.watch_world import WatchWorld
 
 
@@ -78,4 +79,28 @@ class Switch(_Watch):
         await self.after(world, op, done)
 
 
-WATCHING = (Converges, Switch)
+class StopIsFinal(_Watch):
+    """Once the watch was stopped nothing is loaded any more, whatever waited and whatever comes."""
+
+    code = "HR-WATCH-13"
+    needs = "the watch was stopped"
+    stops = True
+    cost = 3
+
+    async def after(self, world: WatchWorld, op: Op, done: Done) -> None:
+        if not world.stopped:
+            return
+        world.facts["the watch was stopped"] += (op.verb, op.name) == ("wait", "long")
+        started = world.watching.runs[world.ran :]
+        world.expect(
+            not started,
+            f"in {op} the watch loads what was edited, though it was stopped before",
+            "no reload",
+            ", ".join(map(str, started)),
+        )
+
+    async def overlapped(self, world: WatchWorld, op: Op, done: Done) -> None:
+        await self.after(world, op, done)
+
+
+WATCHING = (Converges, Switch, StopIsFinal, *PACE)

@@ -6,6 +6,7 @@ Time is virtual: only a host that takes the kit's clock can be explored.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from hot_reload_conformance.adapter import Claim, PluginSpec, Reply
 from hot_reload_conformance.bench.case import Case
@@ -23,7 +24,23 @@ from hot_reload_conformance.exploration.operation import (
 from hot_reload_conformance.exploration.scene import Scene
 from hot_reload_conformance.verdict import CannotJudge, Violation
 
-_VERBS = ("save", "wait", "switch_off", "switch_on", "reload", TOGETHER)
+_VERBS = ("save", "stir", "wait", "switch_off", "switch_on", "stop", "reload", TOGETHER)
+_WAITS = ("briefly", "soon", "long")
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """One good save."""
+
+    plugin: str
+    version: str
+    at: float
+    runs: int
+    """How many runs there had been: a later one may be of it."""
+    at_rest: bool
+    """Whether all that had been saved before of this plugin was loaded, and no limit held."""
+    stirred: bool = False
+    """Whether it was the first of many without a pause."""
 
 
 class WatchWorld(Scene):
@@ -38,6 +55,12 @@ class WatchWorld(Scene):
         """Saves that wait for the next load of their plugin, by name."""
         self.ran = 0
         """How many runs of modules there were as the switch was turned off, or by request."""
+        self.stopped = False
+        self.saves: list[Save] = []
+        self.asked: set[int] = set()
+        """The places among the runs of those that began while somebody had asked for one."""
+        self.unsettled: set[str] = set()
+        """Plugins of which something happened since there was time for all that waited."""
 
     async def begin(self) -> None:
         try:
@@ -55,33 +78,43 @@ class WatchWorld(Scene):
         if op.verb not in _VERBS or set(op.names) - set(self.plugins):
             return False
         match op.verb:
-            case "save":
+            case "stir" if not self.armed.stirs:
+                return False
+            case "save" | "stir":
                 return op.fault in ("", BROKEN, MEANWHILE) and op.name not in self.meanwhile
             case "wait":
-                return op.name in ("briefly", "long")
+                return op.name in _WAITS
             case "switch_off":
-                return switchable and self.on
+                return switchable and self.on and not self.stopped
             case "switch_on":
-                return switchable and not self.on
+                return switchable and not self.on and not self.stopped
+            case "stop":
+                return self.armed.stops and not self.stopped
             case _:
                 return not self.plugins[op.name].failed
 
     def able(self, rule: str) -> bool:
+        if rule in ("stir", "stop"):
+            return self.armed.stirs if rule == "stir" else self.armed.stops
         return not rule.startswith("switch") or Claim.ENABLE_WATCH in self.case.claims
 
     def state_of(self, name: str) -> str:
-        state = "broken" if self.plugins[name].failed else "good"
-        return state if self.on else f"{state}, off"
+        return ("broken" if self.plugins[name].failed else "good") + self._switched
 
     def _state(self, op: Op) -> str:
         if op.names:
             return self.state_of(op.names[0])
         broken = any(plugin.failed for plugin in self.plugins.values())
-        return ("broken" if broken else "good") + ("" if self.on else ", off")
+        return ("broken" if broken else "good") + self._switched
+
+    @property
+    def _switched(self) -> str:
+        return ", stopped" if self.stopped else "" if self.on else ", off"
 
     def expectation(self) -> str:
         found = (f"{n} {'?' if p.failed else p.version}" for n, p in sorted(self.plugins.items()))
-        return ", ".join(found) + ("" if self.on else " (switched off)")
+        switched = " (stopped)" if self.stopped else "" if self.on else " (switched off)"
+        return ", ".join(found) + switched
 
     # Operations
 
@@ -91,6 +124,12 @@ class WatchWorld(Scene):
                 return await self._together(op)
             case "save":
                 self._save(op)
+            case "stir":
+                await self._stir(op)
+            case "stop":
+                await self.watching.stop()
+                self.stopped = True
+                self.ran = len(self.watching.runs)
             case "wait":
                 await self._wait(op.name)
             case "switch_off":
@@ -119,33 +158,55 @@ class WatchWorld(Scene):
             plugin.failed = True
             self.facts["a broken text was saved"] += 1
         else:
-            self.watching.save(spec)
-            plugin.version, plugin.failed = op.value, False
+            self._good(spec)
+        self.unsettled.add(op.name)
+
+    def _good(self, spec: PluginSpec, *, told: bool = True, stirred: bool = False) -> None:
+        self.watching.save(spec, told=told)
+        runs, at_rest = len(self.watching.runs), spec.name not in self.unsettled
+        self.saves.append(
+            Save(spec.name, spec.version, self.watching.now(), runs, at_rest, stirred)
+        )
+        self.unsettled.add(spec.name)
+        self.plugins[spec.name] = Modelled(spec.version)
+
+    async def _stir(self, op: Op) -> None:
+        pace = self.watching.pace
+        lasts = pace.max_wait_seconds + pace.notice_seconds + pace.quiet_seconds
+        pause = pace.quiet_seconds / 2
+        for number in range(int(lasts / pause) + 1):
+            self._good(self.spec(op.name, f"{op.value}.{number}"), stirred=not number)
+            await self.watching.run(pause)
 
     def _saved_meanwhile(self, spec: PluginSpec) -> None:
         # By no event: the host has to see by itself that what it loads is not what is there.
-        self.watching.save(spec, told=False)
         self.meanwhile.pop(spec.name, None)
-        self.plugins[spec.name] = Modelled(spec.version)
+        self._good(spec, told=False)
         self.facts["an edit came while one was loaded"] += 1
 
     async def _wait(self, how_long: str) -> None:
-        if how_long == "briefly":
-            await self.watching.run(self.watching.pace.quiet_seconds / 2)
-            return
         pace = self.watching.pace
+        if how_long != "long":
+            soon = pace.notice_seconds + 3 * pace.quiet_seconds
+            await self.watching.run(pace.quiet_seconds / 2 if how_long == "briefly" else soon)
+            return
         # Beyond the bound, for the declared limit as well: what was deferred has come by then.
         limited = pace.window_seconds if pace.limit else 0.0
         await self.watching.run(pace.converge_seconds + limited)
         for name in list(self.meanwhile):  # nothing was loaded, so it never came
             del self.meanwhile[name]
         self.case.recording.unplanned()
+        if self.on:
+            self.unsettled.clear()
 
     async def _reload(self, op: Op) -> Done:
         """Somebody asks for it; time passes until it is done."""
+        before = len(self.watching.runs)
         task = asyncio.ensure_future(self.case.reload(op.name))
         await self.watching.driven(_ended(task), f"reload {op.name}")
         self.ran = len(self.watching.runs)
+        self.asked.update(range(before, self.ran))
+        self.unsettled.add(op.name)
         return Done(task.result())
 
 

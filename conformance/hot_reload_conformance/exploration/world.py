@@ -169,7 +169,7 @@ class World(Stream):
 
     async def _done(self, op: Op) -> Done:
         done = await self._under_traffic(op)
-        self._book()
+        self.book()
         return done
 
     async def _under_traffic(self, op: Op) -> Done:

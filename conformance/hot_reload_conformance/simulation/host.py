@@ -205,8 +205,9 @@ class SimulatedHost:
         plugin = spec(name, full, state=self.stateful(name))
         for relative, text in self.adapter.render(plugin).items():
             path = self.workdir / relative
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            if path.parent != self.workdir:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
             self._dated(path)
         bad = found["how"] in ("!", "~") and found["stage"] not in _LAST_HOOKS
         self.happenings.written(name, full, good=not bad)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,10 @@ from hot_reload_conformance.simulation.aftermath import (
     SAME_OBJECT,
     judge_aftermath,
 )
-from hot_reload_conformance.simulation.cast import SINKS, STAGES, STOP_FIRST, answers
+from hot_reload_conformance.simulation.cast import SINKS, STOP_FIRST, answers
+from hot_reload_conformance.simulation.explanation import NEXT_OPERATION as NEXT_OPERATION
+from hot_reload_conformance.simulation.explanation import SERIAL as SERIAL
+from hot_reload_conformance.simulation.explanation import Explanation
 from hot_reload_conformance.simulation.happenings import Happenings
 from hot_reload_conformance.simulation.lives import (
     FLUSH,
@@ -34,9 +36,7 @@ from hot_reload_conformance.simulation.lives import (
     Lives,
 )
 from hot_reload_conformance.simulation.loop import simulation
-from hot_reload_conformance.simulation.oracle import CLOCK
-from hot_reload_conformance.simulation.script import Op
-from hot_reload_conformance.simulation.serial import Plugin, State, outcomes
+from hot_reload_conformance.simulation.serial import State
 from hot_reload_conformance.simulation.subject import Broken
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ ONCE = "once"
 NO_DUPLICATE = "no-duplicate"
 NO_LOSS = "no-loss"
 NO_GAP = "no-gap"
-SERIAL = "serial"
 LAST_SINK = "last-sink"
-NEXT_OPERATION = "next-operation"
 LEFT_RUNNING = "left-running"
 ONE_END = "one-end"
 NO_CIRCLE = "no-circle"
@@ -99,7 +97,6 @@ class Invariants:
         self._newest: dict[str, int] = {}
         self._hooks: set[tuple[int, str]] = set()
         self._delivered: set[tuple[str, str, int]] = set()
-        self._stages_answer = False
         self._lives = Lives(
             self._expect,
             host.adapter.hook_order,
@@ -185,10 +182,13 @@ class Invariants:
         if self._happenings.anything_may_fail:
             host.recording.unplanned()
         self._no_gap()
-        state = await self._serial()
+        # What takes the last sink away is seen only where it is known who else is there.
+        explained = self._asked & {SERIAL, NEXT_OPERATION, LAST_SINK}
+        explanation = Explanation(host, self._happenings, self._expect, SERIAL in self._asked)
+        state = await explanation.found() if explained else None
         await self._flow(state)
         if NEXT_OPERATION in self._asked and state is not None:
-            await self._next_operation(state)
+            await explanation.next_operation(state)
         self.look()
         self._left_running()
         await self._one_end()
@@ -250,69 +250,6 @@ class Invariants:
     def _sinks(self) -> set[str]:
         return {each for each in self._happenings.touched("load") if each in SINKS}
 
-    async def _serial(self) -> State | None:
-        """The state that a serial order explains, and that is seen; None: not asked."""
-        if not self._asked & {SERIAL, NEXT_OPERATION, LAST_SINK}:
-            return None
-        host = self._host
-        # A deadline that the oracle let run out early is nobody's fault.
-        late = any(each.kind == CLOCK for each in simulation().oracle.deviations)
-        happened = self._happenings.happened(excused=late)
-        stateful = frozenset(name for name in ("a", "s") if host.stateful(name))
-        possible = outcomes(
-            frozenset(), happened, stateful=stateful, ranks=self._happenings.ranks()
-        )
-        told = "; ".join(map(str, happened))
-        self._expect(
-            bool(possible), SERIAL, f"no order of the operations explains their results: {told}"
-        )
-        seen = await self._seen()
-        for state in sorted(possible, key=_words):
-            if self._looks(state) == seen:
-                return state
-        if SERIAL not in self._asked:
-            return None
-        wanted = " or ".join(sorted({str(self._looks(state)) for state in possible}))
-        raise Broken(
-            SERIAL,
-            "no order of the operations explains what serves in the end",
-            expected=wanted,
-            seen=str(seen),
-        )
-
-    async def _seen(self) -> tuple[list[str], list[int], list[str]]:
-        host = self._host
-        replies = sorted(await host.adapter.call(Event("ask")))
-        self._stages_answer = any(each.partition(".")[0] in STAGES for each in replies)
-        counts: list[int] = []
-        if Claim.STATE in host.adapter.claims:
-            states = [ast.literal_eval(each) for each in await host.adapter.call(Event("get"))]
-            counts = sorted(each.get("count", 0) for each in states)
-        sinks: list[str] = []
-        if Claim.SINKS in host.adapter.claims:
-            event = await host.emit()
-            await host.adapter.settle()
-            sinks = sorted(
-                each.version
-                for each in host.recording.deliveries
-                if each.sequence == event.sequence
-            )
-        return replies, counts, sinks
-
-    def _answers(self, name: str) -> bool:
-        return answers(name) or (self._stages_answer and name in STAGES)
-
-    def _looks(self, state: State) -> tuple[list[str], list[int], list[str]]:
-        """How a state looks from outside."""
-        enabled = {name: plugin for name, plugin in state if plugin.enabled}
-        handlers = {name: plugin for name, plugin in enabled.items() if self._answers(name)}
-        counted = Claim.STATE in self._host.adapter.claims
-        return (
-            sorted(plugin.version for plugin in handlers.values()),
-            sorted(plugin.count for plugin in handlers.values()) if counted else [],
-            sorted(p.version for name, p in enabled.items() if name in SINKS),
-        )
-
     async def _flow(self, state: State | None) -> None:
         happenings, host = self._happenings, self._host
         sinks = self._sinks()
@@ -351,35 +288,6 @@ class Invariants:
 
     def _loaded_when(self, name: str, event: Event) -> bool:
         return event.sequence > self._happenings.events_before.get(name, 0)
-
-    async def _next_operation(self, state: State) -> None:
-        """Where an operation failed or was cancelled, the plugin can be reloaded once more."""
-        host = self._host
-        names = sorted({name for name, _ in state} & self._happenings.mishaps())
-        before = dict(state)
-        for name in names:
-            reply = await host.reload(Op("reload", (name, "next")))
-            self._expect(
-                reply.ok,
-                NEXT_OPERATION,
-                f"the next reload of {name} fails: {reply.message}",
-                expected="a plain reload of a good plugin works",
-                seen=f"{before[name].version} cannot be reloaded any more",
-            )
-            before[name] = Plugin(
-                f"{name}.next",
-                before[name].enabled,
-                before[name].count if host.stateful(name) else 0,
-            )
-        if names:
-            seen, wanted = await self._seen(), self._looks(frozenset(before.items()))
-            self._expect(
-                seen == wanted,
-                NEXT_OPERATION,
-                "the next reload is said to have worked, and something else serves",
-                expected=str(wanted),
-                seen=str(seen),
-            )
 
     def _left_running(self, serving: int = 1) -> None:
         """Whatever was started and does not serve is stopped."""
@@ -424,7 +332,3 @@ class Invariants:
     ) -> None:
         if not holds and name in self._asked:
             raise Broken(name, message, expected=expected, seen=seen)
-
-
-def _words(state: State) -> str:
-    return str(sorted(state, key=lambda each: each[0]))

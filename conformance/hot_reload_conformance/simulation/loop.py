@@ -101,8 +101,8 @@ class SimulationLoop(SealedLoop):
         """How many steps there had been when the clock last moved."""
         self._after_step: Callable[[], None] | None = None
         self._cancellable: dict[asyncio.Task[Any], str] = {}
-        self._ready_steps = 0
-        self._tells_tasks = oracle.tells_tasks
+        self._ready_tasks: list[asyncio.Task[Any]] = []
+        """Whose steps are ready, in the order of the queue, in which callbacks stand too."""
         self._watched = oracle.recording
         """Whether anything is to be done after a step."""
         self.lost: list[str] = []
@@ -160,7 +160,7 @@ class SimulationLoop(SealedLoop):
             self._check_closed()
         kind = type(callback)
         if STEP_TYPES.get(kind) or (kind in MAYBE_STEPS and is_step(callback)):
-            self._ready_steps += 1
+            self._ready_tasks.append(callback.__self__)
             handle: asyncio.Handle = Step(callback, args, self, context)
         else:
             handle = asyncio.Handle(callback, args, self, context)
@@ -192,21 +192,22 @@ class SimulationLoop(SealedLoop):
         return SimulatedFuture(next(self._serials), self)
 
     def _run_once(self) -> None:
-        ready = self._ready
+        ready, tasks = self._ready, self._ready_tasks
         self._fire_timers()
         for _ in range(len(ready)):
             handle = ready[0]
             if type(handle) is Step:
-                count = self._ready_steps
-                self._ready_steps = count - 1
-                place = 0
+                count, choice = len(tasks), 0
                 if count > 1 and self.exploring:
-                    place = self._choice(count if count < WINDOW else WINDOW)
-                if place:
+                    ways = count if count < WINDOW else WINDOW
+                    choice = self.oracle.decide(SCHEDULE, ways, "", tasks)
+                if choice:
+                    place = choice if len(ready) == count else self._place_of_step(choice)
                     handle = ready[place]
                     del ready[place]
                 else:
                     ready.popleft()
+                del tasks[choice]
             else:
                 ready.popleft()
                 if handle._cancelled:
@@ -227,24 +228,18 @@ class SimulationLoop(SealedLoop):
         if self.fence.escapes:
             raise SimulationEscape("; ".join(map(str, self.fence.escapes)))
 
-    def _choice(self, count: int) -> int:
-        """The place in the queue of the step that is next, as the oracle wishes."""
-        if not self._tells_tasks:
-            choice = self.oracle.decide(SCHEDULE, count)
-            if not choice:
-                return 0
-            place = self._places(choice + 1)[choice]
-            self.oracle.name_last(self._ready[place]._callback.__self__.get_name())
-            return place
-        tasks = [each._callback.__self__ for each in self._ready if type(each) is Step]
-        if len(tasks) > count:
-            del tasks[count:]
-        choice = self.oracle.decide(SCHEDULE, count, "", tasks)
-        return self._places(choice + 1)[choice] if choice else 0
-
-    def _places(self, count: int) -> list[int]:
-        steps = (place for place, each in enumerate(self._ready) if type(each) is Step)
-        return list(itertools.islice(steps, count))
+    def _place_of_step(self, choice: int) -> int:
+        """Where the queue, in which callbacks stand too, has that step; from its nearer end, so
+        that it may be below 0."""
+        behind = len(self._ready_tasks) - 1 - choice
+        place, way, others = (0, 1, choice) if choice <= behind else (-1, -1, behind)
+        for each in self._ready if way > 0 else reversed(self._ready):
+            if type(each) is Step:
+                if not others:
+                    break
+                others -= 1
+            place += way
+        return place
 
     def _look(self, handle: asyncio.Handle) -> None:
         if self.oracle.recording:

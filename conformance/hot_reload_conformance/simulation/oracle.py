@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 import sys
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 SCHEDULE = "schedule"
@@ -34,12 +34,12 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 class Source(Protocol):
     """Where decisions come from. An object serves for one run only, as it may have a state."""
 
-    @property
-    def needs_tasks(self) -> bool:
-        """Whether ``options`` are looked at; without them decisions are quicker."""
-
     def choose(self, kind: str, n: int, label: str, options: Sequence[Any]) -> int:
-        """A number from 0 to ``n - 1``; ``options`` are the tasks, where ``kind`` is schedule."""
+        """A number from 0 to ``n - 1``.
+
+        Where ``kind`` is schedule, the first ``n`` of ``options`` are the tasks. It is the loop's
+        own list: look at it now, and neither change nor keep it.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +129,13 @@ class Oracle:
 
     __slots__ = (
         "_choose",
-        "_name",
+        "_deviated",
         "_path",
-        "deviations",
         "log",
         "next_index",
         "open",
         "recording",
         "schedule_decisions",
-        "tells_tasks",
     )
 
     def __init__(
@@ -146,21 +144,14 @@ class Oracle:
         *,
         kinds: Sequence[str] = KINDS,
         record: bool = False,
-        name: Callable[[Any], str] = str,
     ) -> None:
-        """``kinds`` are those that are decided at all; the others always go way 0.
-
-        ``name`` gives an option's name, for labels.
-        """
+        """``kinds`` are those that are decided at all; the others always go way 0."""
         self._choose = source.choose
-        self.tells_tasks = source.needs_tasks or record
-        """Whether the loop has to say which tasks there are, and not just how many."""
-        self._name = name
         self._path = 0
         self.open = frozenset(kinds)
         self.next_index = 0
         self.schedule_decisions = 0
-        self.deviations: list[Deviation] = []
+        self._deviated: list[tuple[int, int, str, str]] = []
         self.recording = record
         self.log: list[Asked] = []
 
@@ -180,16 +171,17 @@ class Oracle:
         if choice:
             if not 0 < choice < n:
                 raise ValueError(f"decision {index} ({kind}): way {choice} of {n} does not exist")
-            words = self._name(options[choice]) if options else label
-            self.deviations.append(Deviation(index, choice, kind, words))
+            words = options[choice].get_name() if options else label
+            self._deviated.append((index, choice, kind, words))
         if self.recording:
-            labels = tuple(map(self._name, options)) if options else (label,)
+            labels = tuple([each.get_name() for each in options[:n]]) if options else (label,)
             self.log.append(Asked(kind, n, labels, choice))
         return choice
 
-    def name_last(self, label: str) -> None:
-        """Say in words what the last deviation was about, where it was not known before."""
-        self.deviations[-1] = replace(self.deviations[-1], label=label)
+    @property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """What was decided otherwise than plain asyncio would have."""
+        return tuple(Deviation(*each) for each in self._deviated)
 
     def ran(self, name: str) -> None:
         """Note, where the run is recorded, that a step of the task ``name`` ran."""
@@ -198,7 +190,7 @@ class Oracle:
     def trace(self, steps: int, virtual_seconds: float) -> Trace:
         """What was decided so far."""
         return Trace(
-            deviations=tuple(self.deviations),
+            deviations=self.deviations,
             decisions=self.next_index,
             schedule_decisions=self.schedule_decisions,
             steps=steps,

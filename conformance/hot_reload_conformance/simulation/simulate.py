@@ -82,9 +82,7 @@ def _run(subject: Subject, script: Script, source: Source, record: bool, max_ste
             "an event loop runs here already, and a simulation brings its own: call simulate() "
             "from a plain function, or from a thread without a loop"
         )
-    oracle = Oracle(
-        source, kinds=script.kinds, record=record, name=lambda task: str(task.get_name())
-    )
+    oracle = Oracle(source, kinds=script.kinds, record=record)
     fence = Fence()
     loop = SimulationLoop(oracle, fence=fence, max_steps=max_steps, max_seconds=MAX_VIRTUAL_SECONDS)
     loop.exploring = False

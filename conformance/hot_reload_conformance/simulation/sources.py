@@ -28,16 +28,12 @@ RATES: Mapping[str, float] = {
 class Zero:
     """Plain asyncio, and no mishap."""
 
-    needs_tasks = False
-
     def choose(self, kind: str, n: int, label: str, options: Sequence[Any]) -> int:
         return 0
 
 
 class RandomWalk:
     """Deviates by chance: each kind at its own rate, each way alike."""
-
-    needs_tasks = False
 
     def __init__(self, seed: int, rates: Mapping[str, float] = RATES) -> None:
         self._random = random.Random(seed).random
@@ -68,8 +64,6 @@ class Pct:
     (``Trace.schedule_decisions``). The other kinds go as in a random walk.
     """
 
-    needs_tasks = True
-
     def __init__(
         self, seed: int, *, horizon: int, depth: int = 3, rates: Mapping[str, float] = RATES
     ) -> None:
@@ -78,31 +72,34 @@ class Pct:
         self._chance = random.Random(seed)
         self._walk = RandomWalk(seed, {**rates, SCHEDULE: 0.0})
         self._changes = {self._chance.randrange(horizon) for _ in range(depth - 1)}
-        self._priorities: dict[Any, float] = {}
         self._asked = 0
         self._lowest = 0.0
 
     def choose(self, kind: str, n: int, label: str, options: Sequence[Any]) -> int:
         if kind != SCHEDULE:
             return self._walk.choose(kind, n, label, options)
-        known = self._priorities
+        if len(options) > n:
+            options = options[:n]
         try:
-            # By number, as hashing a simulated task is a call: this is done at every step.
-            ranks = [known[each.serial] for each in options]
-        except (KeyError, AttributeError):
-            ranks = [known.setdefault(_key(each), self._chance.random()) for each in options]
-        place = ranks.index(max(ranks))
+            # A task carries its priority itself: looking it up elsewhere would cost twice as
+            # much, at every step.
+            priorities = [each.priority for each in options]
+        except AttributeError:
+            priorities = [self._priority(each) for each in options]
+        place = priorities.index(max(priorities))
         asked = self._asked
         self._asked = asked + 1
         if asked in self._changes:
             self._lowest -= 1.0
-            known[_key(options[place])] = ranks[place] = self._lowest
-            return ranks.index(max(ranks))
+            options[place].priority = priorities[place] = self._lowest
+            place = priorities.index(max(priorities))
         return place
 
-
-def _key(task: Any) -> Any:
-    return getattr(task, "serial", task)
+    def _priority(self, task: Any) -> float:
+        """What ``task`` carries; one that is met for the first time is given one."""
+        priority: float = getattr(task, "priority", self._chance.random())
+        task.priority = priority
+        return priority
 
 
 class Plan:
@@ -110,8 +107,6 @@ class Plan:
 
     For Hypothesis: draw ``lists(integers(0, 3))`` outside of the run, and give it here.
     """
-
-    needs_tasks = False
 
     def __init__(self, numbers: Iterable[int]) -> None:
         self._numbers = iter(numbers)
@@ -122,8 +117,6 @@ class Plan:
 
 class Replay:
     """Deviates exactly where it is told. A way that there is not any more is passed over."""
-
-    needs_tasks = False
 
     def __init__(self, deviations: Iterable[Deviation]) -> None:
         self._choices = {each.index: each.choice for each in deviations}

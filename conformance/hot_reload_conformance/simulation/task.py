@@ -15,6 +15,10 @@ class SimulatedTask(asyncio.Task[Any]):
     depend on where in memory a task happens to lie.
     """
 
+    __slots__ = ("priority", "serial")
+    priority: float
+    """Set by a source that has such."""
+
     def __init__(self, serial: int, coro: Coroutine[Any, Any, Any], **options: Any) -> None:
         self.serial = serial
         super().__init__(coro, **options)

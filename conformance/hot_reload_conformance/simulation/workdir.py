@@ -41,16 +41,26 @@ class Workdir:
                 break
             except FileExistsError:  # another run of this factory has it, or a dead process
                 self._path = self._new_path()
-        modules = set(sys.modules)
+        last = next(reversed(sys.modules))
         paths, meta_path, handlers = list(sys.path), list(sys.meta_path), logging.root.handlers[:]
         try:
             yield self._path
         finally:
             inside = f"{self._path}/"
-            for name in [each for each in sys.modules if each not in modules]:
+            # Later modules stand behind earlier ones: there may be thousands of these.
+            for name in [*itertools.takewhile(last.__ne__, reversed(sys.modules))]:
                 if str(getattr(sys.modules[name], "__file__", None) or "").startswith(inside):
                     del sys.modules[name]
             sys.path[:], sys.meta_path[:], logging.root.handlers[:] = paths, meta_path, handlers
             for path in [each for each in sys.path_importer_cache if each.startswith(inside[:-1])]:
                 del sys.path_importer_cache[path]
-            shutil.rmtree(self._path, ignore_errors=True)
+            _removed(inside)
+
+
+def _removed(folder: str) -> None:
+    try:
+        for name in os.listdir(folder):
+            os.unlink(folder + name)
+        os.rmdir(folder)
+    except OSError:  # it holds folders, which most runs do without
+        shutil.rmtree(folder, ignore_errors=True)

@@ -256,8 +256,8 @@ class OrphansAfterCancel(GraphAdapter):
 # watching
 
 
-class _StartsAnew(WatchingHost):
-    """Switched on, it takes what it finds of a plugin that had failed for what runs."""
+class _KnowsWhatFailed(WatchingHost):
+    """Remembers the plugins whose last load failed."""
 
     def __init__(self, root: Path, ports: Ports) -> None:
         super().__init__(root, ports)
@@ -270,6 +270,13 @@ class _StartsAnew(WatchingHost):
     def succeeded(self, name: str, entry: Entry, target: Print) -> None:
         super().succeeded(name, entry, target)
         self.bad.discard(name)
+
+    def is_bad(self, entry: Entry) -> bool:
+        return any(self.entries.get(name) is entry for name in self.bad)
+
+
+class _StartsAnew(_KnowsWhatFailed):
+    """Switched on, it takes what it finds of a plugin that had failed for what runs."""
 
     async def enable_watch(self) -> None:
         for name in self.bad & set(self.entries):
@@ -287,6 +294,132 @@ class _StartsAnew(WatchingHost):
 class StartsAnew(WatchingAdapter):
     name = "repair-while-off-is-lost"
     host_class = _StartsAnew
+
+
+class _LoadsAllAnew(WatchingHost):
+    """Switched on, it loads whatever there is, edited or not."""
+
+    def __init__(self, root: Path, ports: Ports) -> None:
+        super().__init__(root, ports)
+        self.again: set[str] = set()
+
+    async def enable_watch(self) -> None:
+        await super().enable_watch()
+        self.again = set(self.live)
+
+    def has_work(self, name: str, entry: Entry) -> bool:
+        if name in self.again and entry.waits_since is None:
+            entry.waits_since = self.now()
+        return name in self.again or super().has_work(name, entry)
+
+    def begin(self, name: str, entry: Entry, now: float) -> None:
+        self.again.discard(name)
+        super().begin(name, entry, now)
+
+
+@specimen(
+    "HR-WATCH-03",
+    says="loaded 2 times",
+    bug="switched on again, the watch takes all that it finds for new",
+)
+class LoadsAllAnew(WatchingAdapter):
+    name = "switched-on-loads-all-anew"
+    host_class = _LoadsAllAnew
+
+
+class _HurriesToRepair(_KnowsWhatFailed):
+    def quiet(self, entry: Entry, now: float) -> bool:
+        return self.is_bad(entry) or super().quiet(entry, now)
+
+
+@specimen(
+    "HR-WATCH-04",
+    says="the longest wait was not over",
+    bug="an edit of a plugin that failed is loaded at once, in the middle of its save",
+)
+class HurriesToRepair(WatchingAdapter):
+    name = "no-quiet-period-behind-a-failure"
+    host_class = _HurriesToRepair
+
+
+class _WaitsToRepair(_KnowsWhatFailed):
+    def overdue(self, entry: Entry, now: float) -> bool:
+        return not self.is_bad(entry) and super().overdue(entry, now)
+
+
+@specimen(
+    "HR-WATCH-05",
+    says="not loaded within the longest wait",
+    bug="the longest wait is counted from the last load, and a plugin that failed has none",
+)
+class WaitsToRepair(WatchingAdapter):
+    name = "no-longest-wait-behind-a-failure"
+    host_class = _WaitsToRepair
+
+
+class _RepairsOn(_KnowsWhatFailed):
+    """Looks by a task of its own for the repair of what failed, and nobody ends that."""
+
+    def __init__(self, root: Path, ports: Ports) -> None:
+        super().__init__(root, ports)
+        self.repairs: set[asyncio.Task[None]] = set()
+
+    def failed_at(self, name: str, entry: Entry, target: Print, error: HostError) -> None:
+        super().failed_at(name, entry, target, error)
+        self.repairs.add(asyncio.ensure_future(self.repair(name, target)))
+
+    async def repair(self, name: str, failed: Print) -> None:
+        while self.print_of(name) == failed:
+            await self.sleep(self.pace.notice_seconds)
+        if self.stopped:  # until then the watch does it
+            await self.reload(name)
+
+
+@specimen(
+    "HR-WATCH-13",
+    says="though it was stopped before",
+    bug="a timer that waits for the repair of a failed plugin outlives the watch",
+)
+class RepairsOn(WatchingAdapter):
+    name = "repairs-behind-the-stop"
+    host_class = _RepairsOn
+
+
+class _ForgetsTheLimit(WatchingHost):
+    async def enable_watch(self) -> None:
+        await super().enable_watch()
+        for entry in self.entries.values():
+            entry.began.clear()
+
+
+@specimen(
+    "HR-LIMIT-01",
+    says="is loaded again",
+    bug="the switch of the watch begins with fresh counters",
+)
+class ForgetsTheLimit(WatchingAdapter):
+    name = "switched-on-forgets-the-limit"
+    host_class = _ForgetsTheLimit
+
+
+class _OneDeferred(WatchingHost):
+    """Keeps in mind one plugin whose limit holds: the next one that begins takes its place."""
+
+    def begin(self, name: str, entry: Entry, now: float) -> None:
+        for other in self.entries.values():
+            if other is not entry and other.waits_since is not None and now < self.free_at(other):
+                other.applied, other.waits_since = other.seen, None
+        super().begin(name, entry, now)
+
+
+@specimen(
+    "HR-LIMIT-02",
+    says="was dropped",
+    bug="what one plugin's cooldown deferred is forgotten as another one is loaded",
+)
+class OneDeferred(WatchingAdapter):
+    name = "neighbour-drops-what-was-deferred"
+    host_class = _OneDeferred
 
 
 # operations

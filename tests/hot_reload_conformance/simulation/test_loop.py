@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import random
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from hot_reload_conformance.simulation.failure import (
 from hot_reload_conformance.simulation.loop import SimulatedClock, simulation
 from hot_reload_conformance.simulation.oracle import Deviation
 from hot_reload_conformance.simulation.simulate import run
-from hot_reload_conformance.simulation.sources import RandomWalk, Replay
+from hot_reload_conformance.simulation.sources import RandomWalk, Replay, Zero
 
 Main = Callable[[], Coroutine[Any, Any, object]]
 
@@ -281,3 +282,42 @@ def test_a_task_factory_of_the_subject_is_used() -> None:
 
     assert run(main, RandomWalk(1)).failure is None
     assert len(made) == 3
+
+
+class Picks(Zero):
+    """Takes any of the ready tasks, and remembers which."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = random.Random(seed)
+        self.picked: object = None
+
+    def choose(self, kind: str, n: int, label: str, options: Sequence[Any]) -> int:
+        choice = self._chance.randrange(n)
+        self.picked = options[choice]
+        return choice
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_task_that_is_chosen_goes_next_whatever_stands_between(seed: int) -> None:
+    """Callbacks stand in the same queue: the place there is not the place among the tasks."""
+    source = Picks(seed)
+    workers: list[asyncio.Task[None]] = []
+    seen: list[bool] = []
+
+    async def worker() -> None:
+        for turns_left in reversed(range(7)):
+            if source.picked in workers:
+                seen.append(source.picked is asyncio.current_task())
+            source.picked = None
+            for _ in range(len(seen) % 3):
+                asyncio.get_running_loop().call_soon(int)
+            if turns_left:
+                await asyncio.sleep(0)
+
+    async def main() -> None:
+        workers.extend(asyncio.ensure_future(worker()) for _ in range(5))
+        await asyncio.gather(*workers)
+
+    assert run(main, source).failure is None
+    assert len(seen) > 15
+    assert all(seen)

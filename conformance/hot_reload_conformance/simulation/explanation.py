@@ -1,0 +1,139 @@
+"""The explanation: what serves in the end is what some order of the operations leads to."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from hot_reload_conformance.adapter import Claim, Event
+from hot_reload_conformance.simulation.cast import SINKS, STAGES, STATEFUL, answers
+from hot_reload_conformance.simulation.happenings import Happenings
+from hot_reload_conformance.simulation.lives import Expect
+from hot_reload_conformance.simulation.loop import simulation
+from hot_reload_conformance.simulation.oracle import CLOCK
+from hot_reload_conformance.simulation.script import Op
+from hot_reload_conformance.simulation.serial import Plugin, State, outcomes
+from hot_reload_conformance.simulation.subject import Broken
+
+if TYPE_CHECKING:
+    from hot_reload_conformance.simulation.host import SimulatedHost
+
+SERIAL = "serial"
+NEXT_OPERATION = "next-operation"
+
+
+class Explanation:
+    """Holds one host, at rest, against the serial orders of what was done to it."""
+
+    def __init__(
+        self, host: SimulatedHost, happenings: Happenings, expect: Expect, asked: bool
+    ) -> None:
+        """``asked``: whether it breaks something if nothing explains what is seen."""
+        self._host = host
+        self._happenings = happenings
+        self._expect = expect
+        self._asked = asked
+        self._stages_answer = False
+
+    async def found(self) -> State | None:
+        """The state that a serial order leads to, and that is seen; None: there is none, and that
+        is not what is asked.
+
+        Raises:
+            Broken: there is none.
+        """
+        host = self._host
+        # A deadline that the oracle let run out early is nobody's fault.
+        late = any(each.kind == CLOCK for each in simulation().oracle.deviations)
+        happened = self._happenings.happened(excused=late)
+        stateful = frozenset(name for name in STATEFUL if host.stateful(name))
+        possible = outcomes(
+            frozenset(), happened, stateful=stateful, ranks=self._happenings.ranks()
+        )
+        told = "; ".join(map(str, happened))
+        self._expect(
+            bool(possible), SERIAL, f"no order of the operations explains their results: {told}"
+        )
+        seen = await self._seen()
+        for state in sorted(possible, key=_words):
+            if self._looks(state) == seen:
+                return state
+        if not self._asked:
+            return None
+        wanted = " or ".join(sorted({str(self._looks(state)) for state in possible}))
+        raise Broken(
+            SERIAL,
+            "no order of the operations explains what serves in the end",
+            expected=wanted,
+            seen=str(seen),
+        )
+
+    async def next_operation(self, state: State) -> None:
+        """Where an operation failed or was cancelled, the plugin can be reloaded once more.
+
+        Raises:
+            Broken: it cannot, or something else serves then than ``state`` and that reload say.
+        """
+        host = self._host
+        names = sorted({name for name, _ in state} & self._happenings.mishaps())
+        before = dict(state)
+        for name in names:
+            reply = await host.reload(Op("reload", (name, "next")))
+            self._expect(
+                reply.ok,
+                NEXT_OPERATION,
+                f"the next reload of {name} fails: {reply.message}",
+                expected="a plain reload of a good plugin works",
+                seen=f"{before[name].version} cannot be reloaded any more",
+            )
+            before[name] = Plugin(
+                f"{name}.next",
+                before[name].enabled,
+                before[name].count if host.stateful(name) else 0,
+            )
+        if names:
+            seen, wanted = await self._seen(), self._looks(frozenset(before.items()))
+            self._expect(
+                seen == wanted,
+                NEXT_OPERATION,
+                "the next reload is said to have worked, and something else serves",
+                expected=str(wanted),
+                seen=str(seen),
+            )
+
+    async def _seen(self) -> tuple[list[str], list[int], list[str]]:
+        host = self._host
+        replies = sorted(await host.adapter.call(Event("ask")))
+        self._stages_answer = any(each.partition(".")[0] in STAGES for each in replies)
+        counts: list[int] = []
+        if Claim.STATE in host.adapter.claims:
+            states = [ast.literal_eval(each) for each in await host.adapter.call(Event("get"))]
+            counts = sorted(each.get("count", 0) for each in states)
+        sinks: list[str] = []
+        if Claim.SINKS in host.adapter.claims:
+            event = await host.emit()
+            await host.adapter.settle()
+            sinks = sorted(
+                each.version
+                for each in host.recording.deliveries
+                if each.sequence == event.sequence
+            )
+        return replies, counts, sinks
+
+    def _answers(self, name: str) -> bool:
+        return answers(name) or (self._stages_answer and name in STAGES)
+
+    def _looks(self, state: State) -> tuple[list[str], list[int], list[str]]:
+        """How a state looks from outside."""
+        enabled = {name: plugin for name, plugin in state if plugin.enabled}
+        handlers = {name: plugin for name, plugin in enabled.items() if self._answers(name)}
+        counted = Claim.STATE in self._host.adapter.claims
+        return (
+            sorted(plugin.version for plugin in handlers.values()),
+            sorted(plugin.count for plugin in handlers.values()) if counted else [],
+            sorted(p.version for name, p in enabled.items() if name in SINKS),
+        )
+
+
+def _words(state: State) -> str:
+    return str(sorted(state, key=lambda each: each[0]))
