@@ -301,7 +301,8 @@ class HostAdapter:
     """Where a reload of this host can fail, of: read, syntax, import, plugin, metadata,
     construct, setup, start, get_reload_state, set_reload_state, health_check, on_reload."""
     hook_order: ClassVar[Sequence[str]] = REFERENCE_ORDER
-    """The order of hooks in a successful reload; hooks that the host lacks are left out."""
+    """The order of hooks in a successful reload. Leave out the hooks that your host never calls:
+    what stands here is waited for."""
     producer_pause_seconds: ClassVar[float] = 0.1
     """The declared bound: how long a reload may hold a producer up inside ``emit``."""
     memory_per_reload_bytes: ClassVar[int] = 8_192

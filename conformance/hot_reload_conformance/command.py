@@ -28,7 +28,7 @@ def main() -> None:
     """Hold hosts and plugins against the reload contract."""
 
 
-@main.command()
+@main.command(short_help="Judge plugins and hosts.")
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT]...")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report here.")
 @click.option(
@@ -63,7 +63,7 @@ def conformance(
     sys.exit(0 if judged.ok else 1)
 
 
-@main.command("self-test")
+@main.command("self-test", short_help="Say whether an adapter is right.")
 @click.argument("adapter")
 def self_test(adapter: str) -> None:
     """Say whether ADAPTER, its file or package.module:Adapter, is right; nothing of its host.

@@ -10,12 +10,12 @@ _STYLES = ("sync", "async", "process", "patching")
 _ROLES = ("sink", "filter", "enricher", "processor", "redactor", "service")
 
 
-@click.group()
+@click.group(short_help="Begin an adapter or a plugin.")
 def new() -> None:
     """Begin an adapter or a plugin: a folder of files that work, to change from there."""
 
 
-@new.command("host-adapter")
+@new.command("host-adapter", short_help="Write an adapter and a toy host.")
 @click.argument("name")
 @click.option(
     "--style",
@@ -36,7 +36,7 @@ def host_adapter(name: str, style: str) -> None:
     _told(files, [f"hot-reload self-test {adapter}", f"pytest --hot-reload-conformance {adapter}"])
 
 
-@new.command()
+@new.command(short_help="Write a plugin and its description.")
 @click.argument("name")
 @click.option(
     "--role",

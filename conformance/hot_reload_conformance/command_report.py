@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 
-@click.group()
+@click.group(short_help="Work on reports.")
 def report() -> None:
     """Work on reports that --hot-reload-report wrote."""
 
 
-@report.command()
+@report.command(short_help="Put reports together.")
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="REPORT..."
 )

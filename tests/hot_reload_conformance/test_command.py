@@ -163,3 +163,10 @@ def test_so_does_pytests(verbosity: int, steps: int, pytestconfig: pytest.Config
     assert len(re.findall(r"\. load \d+", report.longreprtext)) == steps
     # What goes into files is never cut.
     assert len(re.findall(r"\. load \d+", str(report.longrepr))) == 25
+
+
+@pytest.mark.parametrize("group", [(), ("new",), ("report",)])
+def test_no_line_of_the_help_is_cut_off(group: tuple[str, ...]) -> None:
+    text = _run(*group, "--help").output
+    assert "Commands:" in text
+    assert "..." not in text.partition("Commands:")[2]

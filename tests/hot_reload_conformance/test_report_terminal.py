@@ -232,6 +232,19 @@ def test_the_story_has_sentence_steps_and_timeline() -> None:
     assert text.count("E   the old one is gone") == 1
 
 
+def test_findings_that_differ_in_their_variants_name_alone_are_told_once() -> None:
+    findings = [
+        Finding(message=f"a reload failed ({each}), and nobody serves", variant=each)
+        for each in ("read: gone", "import: raises", "start: raises")
+    ]
+    other = Finding(message="a reload failed (stop: hangs), and two serve", variant="stop: hangs")
+    text = plain(story(_failure(*findings, other), "x.py::hot-reload::old-keeps-serving"))
+    assert "E   a reload failed (read: gone), and nobody serves" in text
+    assert "  the same in: import: raises; start: raises" in text
+    assert "    stop: hangs: a reload failed, and two serve" in text
+    assert text.count("nobody serves") == 1
+
+
 def test_why_and_fix_are_shown() -> None:
     text = plain(story(_failure(Finding(message="broken")), ""))
     clause = CONTRACT["HR-ROLL-01"]

@@ -60,9 +60,12 @@ class Breakage:
             CannotJudge: it was not; nothing follows from what the host did.
         """
         if self.planned and case.recording.pending():
+            failed = [each.seen for each in case.story if each.seen.startswith("failed: ")]
+            instead = f" (the operation {failed[-1]})" if failed else ""
             raise CannotJudge(
-                f"the fault planned for stage {self.stage!r} never happened: does the host run "
-                f"it, and does the rendered plugin report it? If not, drop the stage from `stages`"
+                f"the fault planned for stage {self.stage!r} never happened{instead}: does the "
+                "host come to run it, and does the rendered plugin report it? If not, drop the "
+                "stage from `stages`"
             )
 
 

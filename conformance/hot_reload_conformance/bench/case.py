@@ -33,6 +33,7 @@ from hot_reload_conformance.adapter import (
     Ports,
     Reply,
 )
+from hot_reload_conformance.bench.blame import at, raised_by
 from hot_reload_conformance.probe import Recording
 from hot_reload_conformance.verdict import KitError, NotClaimed, Step, Violation
 
@@ -81,6 +82,8 @@ class Case:
     """Exceptions that are no ``Exception`` and came out of the host to its caller."""
     doing: str = ""
     """The adapter's operation that is under way, or was the last."""
+    raised_at: str = ""
+    """Through which line of the adapter the last operation that raised did so, in brackets."""
     closed: bool = False
     """Set by a check that closes the adapter itself."""
     _writes: int = 0
@@ -299,9 +302,12 @@ class Case:
             deadline_seconds = self.adapter.operation_deadline_seconds
         outcome = await self._contained(awaitable, what, deadline_seconds)
         if isinstance(outcome, _Raised):
-            self._blame_adapter(outcome.error, what)
+            self._blame_adapter(outcome.error, what, answers=True)
+            where = at(type(self.adapter), outcome.error)
             raise Violation(
-                f"{what} raised {_named(outcome.error)}", expected="an answer", seen="an exception"
+                f"{what} raised {_named(outcome.error)}{where}",
+                expected="an answer",
+                seen="an exception",
             ) from None
         return outcome
 
@@ -317,6 +323,7 @@ class Case:
             if isinstance(error, NotClaimed):
                 raise error  # the adapter says that its host has no such operation
             self._blame_adapter(error, f"{operation}({ref!r})")
+            self.raised_at = at(type(self.adapter), error)
             if not isinstance(error, Exception):
                 self.escaped.append(error)
             reply = Reply(ok=False, message=_named(error), channel=Channel.RAISED)
@@ -362,23 +369,34 @@ class Case:
             task.cancel()
             self.tell(what, expected="an end", seen="none", broken=True)
             raise Violation(
-                f"{what} did not come back within {deadline_seconds:g} s",
+                f"{what} did not come back within {deadline_seconds:g} s{self._standing()}",
                 expected="an end, one way or the other",
                 seen="still waiting",
             )
         return task.result()
 
-    def _blame_adapter(self, error: BaseException, what: str) -> None:
+    def _standing(self) -> str:
+        """The hooks that have begun and not ended: where whoever waits is likely to stand."""
+        open_: dict[tuple[str, str, int, str], None] = {}
+        for each in self.recording.moments:
+            key = (each.plugin, each.version, each.serial, each.what)
+            if each.phase == "begin" and each.what not in ("background", "reply"):
+                open_[key] = None
+            else:
+                open_.pop(key, None)
+        stands = [f"{plugin} {version}#{serial} {what}" for plugin, version, serial, what in open_]
+        return f"; begun and not ended: {', '.join(stands)}" if stands else ""
+
+    def _blame_adapter(self, error: BaseException, what: str, *, answers: bool = False) -> None:
         """Tell a broken adapter from a host that raises: where did it come from?"""
         frames = traceback.extract_tb(error.__traceback__)
         if isinstance(error, NotImplementedError) and frames and frames[-1].filename == _HERE:
             raise KitError(f"your adapter does not implement {what}") from error
-        broken = isinstance(error, (AttributeError, NameError, TypeError, KitError))
-        if broken and frames and frames[-1].filename == _file_of(self.adapter):
-            line = frames[-1].lineno
-            raise KitError(
-                f"your adapter's {what} raised {_named(error)} at {frames[-1].filename}:{line}"
-            ) from error
+        if isinstance(error, KitError):
+            raise KitError(f"your adapter's {what}: {error}") from error
+        where = raised_by(type(self.adapter), error, answers=answers)
+        if where:
+            raise KitError(f"your adapter's {what} raised {_named(error)} at {where}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,13 +479,6 @@ def _named(error: BaseException) -> str:
     if error.__cause__ is not None and error.__cause__ is not error:
         causes = f" (caused by {_named(error.__cause__)})"
     return f"{type(error).__name__}: {text}{causes}" if text else f"{type(error).__name__}{causes}"
-
-
-def _file_of(adapter: object) -> str | None:
-    try:
-        return inspect.getsourcefile(type(adapter))
-    except TypeError:
-        return None
 
 
 _HERE = inspect.getsourcefile(HostAdapter)

@@ -13,6 +13,9 @@ from hot_reload_fixtures.gate import Gate
 TURNS = 12
 """Turns of the event loop that count as "time enough" for whoever does not wait."""
 
+IF_LACKING = "; if your host never calls it, leave it out of the adapter's hook_order"
+"""What helps where a hook was waited for in vain."""
+
 
 class Hold:
     """Planned as an action: ``recording.plan("start", hold)``. Safe from any loop or thread."""
@@ -44,7 +47,9 @@ class Hold:
         if not await self.reached_or(operation):
             if unless:
                 raise NotClaimed(unless)
-            raise CannotJudge("the operation ended without the hook in which it was to be held")
+            raise CannotJudge(
+                f"the operation ended without the hook in which it was to be held{IF_LACKING}"
+            )
 
     async def reached_or(self, operation: asyncio.Future[Any]) -> bool:
         """Wait until the plugin stands in the hook, or ``operation`` has ended; was it held?

@@ -18,6 +18,7 @@ PARTS: Mapping[str, str] = {
     "sys.path entry": "sys.path entries",
     "sys.meta_path finder": "finders on sys.meta_path",
     "logging handler": "logging handlers",
+    "warnings filter": "warnings filters",
     "atexit callback": "atexit callbacks",
     "signal handler": "signal handlers",
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from hot_reload_conformance.adapter import (
     HostAdapter,
     Ports,
 )
+from hot_reload_conformance.bench.blame import at, of_the_kit, place
 from hot_reload_conformance.bench.case import Budget, Case
 from hot_reload_conformance.bench.isolation import (
     PLANNED,
@@ -102,7 +104,7 @@ def _judged(
     except (NotClaimed, CannotJudge, KitError):
         raise
     except Exception as error:
-        raise _broken(error) from error
+        raise _broken(subject, error) from error
     if not isinstance(found, Exploration):
         return found
     if found.explored is not None:
@@ -110,8 +112,11 @@ def _judged(
     return found.finding
 
 
-def _broken(error: Exception) -> KitError:
+def _broken(subject: HostSubject, error: Exception) -> KitError:
     text = "".join(traceback.format_exception(error))
+    if not of_the_kit(subject.adapter, error):
+        where = place(subject.adapter, error)
+        return KitError(f"your adapter raised {type(error).__name__}: {error} at {where}\n{text}")
     return KitError(f"the check itself broke: {type(error).__name__}: {error}\n{text}")
 
 
@@ -206,7 +211,7 @@ def run_variant(
             )
         )
     except Exception as error:
-        raise _broken(error) from error
+        raise _broken(subject, error) from error
     return None
 
 
@@ -246,19 +251,24 @@ def self_test(subject: HostSubject, *, thorough: bool = False) -> str | None:
     """Whether the adapter does what every check relies on; the first problem, or None.
 
     Load v1 → it answers; nothing → it still does; a second run → the same; two
-    handlers answer; what is claimed is there. ``thorough`` looks at what ``close``
-    leaves too: it may be the host that does not let go, so no verdict depends on it.
+    handlers answer; what is claimed is there. ``thorough`` looks at what ``close`` leaves,
+    at a plain reload, and at plugins beside each other, too: there it may be the host that is
+    to blame, so no verdict depends on it.
     """
     from hot_reload_conformance.bench.holdings import Holdings, settled
     from hot_reload_conformance.bench.selftest import (
         MORE,
         SELF_TEST,
+        THOROUGH,
         missing_methods,
         not_async,
         plainly,
+        shadowed_by,
     )
 
     problem = missing_methods(subject.adapter, subject.claims)
+    if not problem and thorough:
+        problem = shadowed_by(sys.path)
     if problem:
         return problem
     left: list[str] = []
@@ -270,7 +280,8 @@ def self_test(subject: HostSubject, *, thorough: bool = False) -> str | None:
         await settled()
         left[:] = Holdings.now().left_since(before)
 
-    for attempt, check in enumerate((SELF_TEST, SELF_TEST, *MORE)):
+    more = (*MORE, *THOROUGH) if thorough else MORE
+    for attempt, check in enumerate((SELF_TEST, SELF_TEST, *more)):
         before = Holdings.now()
         try:
             found = run_variant(
@@ -303,6 +314,7 @@ def make_adapter(subject: HostSubject) -> HostAdapter:
     except Exception as error:
         raise KitError(
             f"your adapter could not be made: {type(error).__name__}: {error}"
+            f"{at(subject.adapter, error)}"
         ) from error
 
 
@@ -321,7 +333,10 @@ async def opened(case: Case) -> None:
     except Violation as late:
         raise KitError(f"your adapter's open() {late.message}") from None
     except Exception as error:
-        raise KitError(f"your adapter's open() raised {type(error).__name__}: {error}") from error
+        where = at(type(case.adapter), error)
+        raise KitError(
+            f"your adapter's open() raised {type(error).__name__}: {error}{where}"
+        ) from error
 
 
 async def let_go(case: Case, deadline_seconds: float = OPEN_DEADLINE_SECONDS) -> None:
@@ -341,4 +356,7 @@ async def closed(case: Case, deadline_seconds: float = OPEN_DEADLINE_SECONDS) ->
     except Violation as late:
         raise KitError(f"your adapter's close() {late.message}") from None
     except Exception as error:
-        raise KitError(f"your adapter's close() raised {type(error).__name__}: {error}") from error
+        where = at(type(case.adapter), error)
+        raise KitError(
+            f"your adapter's close() raised {type(error).__name__}: {error}{where}"
+        ) from error

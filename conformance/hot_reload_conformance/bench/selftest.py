@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from hot_reload_conformance.adapter import (
     ALL_STAGES,
@@ -18,6 +18,7 @@ from hot_reload_conformance.adapter import (
     Event,
     HostAdapter,
     PluginSpec,
+    Reply,
     implements,
 )
 from hot_reload_conformance.bench.case import Case
@@ -25,9 +26,10 @@ from hot_reload_conformance.check import ONE, Check
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.contract.clauses import CONTRACT
 from hot_reload_conformance.nearest import did_you_mean
-from hot_reload_conformance.verdict import Finding, KitError
+from hot_reload_conformance.verdict import Finding, KitError, NotClaimed
 
 CORE_METHODS = ("open", "render", "load", "call")
+PLUGIN_NAMES = ("alpha", "beta", "a", "b")
 TOKEN = 4711
 """A state that nothing but the plugin itself can know of."""
 
@@ -123,7 +125,7 @@ async def _plain_plugin(case: Case) -> None:
     reply = await case.load(spec.ref)
     case.expect(
         reply.ok,
-        f"your adapter cannot load a plain plugin: {reply.everything or 'no reason given'}. "
+        f"your adapter cannot load a plain plugin: {_why(case, reply)}. "
         f"It was written to {', '.join(files)} in the folder that open() was given, and load() "
         f"was given {spec.ref!r}",
         expected="loaded",
@@ -175,7 +177,7 @@ async def _two_handlers(case: Case) -> None:
     case.expect(
         reply.ok,
         "your adapter cannot load a plugin with two handlers: "
-        f"{reply.everything or 'no reason given'}. render() has to write one for each name in "
+        f"{_why(case, reply)}. render() has to write one for each name in "
         "spec.handlers",
         expected="loaded",
         seen="failed",
@@ -198,7 +200,7 @@ async def _another_plugin(case: Case) -> None:
     reply = await case.load(spec.ref)
     case.expect(
         reply.ok,
-        f"your adapter loads the plugin alpha, but none of another name: {reply.everything or ''}. "
+        f"your adapter loads the plugin alpha, but none of another name: {_why(case, reply)}. "
         f"Does load() load what its argument names? It was given {spec.ref!r}",
         expected="loaded",
         seen="failed",
@@ -213,6 +215,80 @@ async def _another_plugin(case: Case) -> None:
         expected=["v2"],
         seen=replies,
     )
+
+
+async def _side_by_side(case: Case) -> None:
+    """Two plugins at once, the second in a folder with the name of the first."""
+    beside: list[str] = []
+    for spec in (
+        PluginSpec(),
+        PluginSpec(name="beta", version="v2"),
+        PluginSpec(version="v3", directory="one"),
+    ):
+        try:
+            case.write(spec)
+            reply = await case.load(spec.ref)
+        except NotClaimed:
+            return  # one plugin is all that the host has, or it knows no folders
+        case.expect(
+            reply.ok,
+            f"your adapter does not load {spec.ref!r} beside {', '.join(beside) or 'nothing'}: "
+            f"{_why(case, reply)}. Where render() writes a name of which the host has only one "
+            "(a class, a command, a route), make it of spec.ref, that differs for every plugin. "
+            'A host of one plugin, or without folders, raises NotClaimed("why") in load(). '
+            "Where the host itself is to blame, the verdicts will say so",
+            expected="loaded",
+            seen="failed",
+        )
+        beside.append(spec.ref)
+
+
+async def _there_and_back(case: Case) -> None:
+    """What is claimed of reloading and unloading works at all, for a plain edit."""
+    spec = PluginSpec()
+    await case.loaded(spec)
+    operations = [
+        (Claim.RELOAD, "reload", ["v2"], "sees an edit that came right after load() ended"),
+        (Claim.UNLOAD, "unload", [], "takes out what its argument names"),
+    ]
+    for claim, operation, expected, asked in operations:
+        if claim not in case.claims:
+            continue
+        try:
+            if claim is Claim.RELOAD:
+                case.write(spec.at("v2"))
+            reply = await (case.reload if claim is Claim.RELOAD else case.unload)(spec.ref)
+        except NotClaimed:
+            continue
+        said = "ok" if reply.ok else f"{_why(case, reply)}"
+        replies = await case.replies()
+        case.expect(
+            reply.ok and replies == expected,
+            f"your adapter's {operation}() does not do it for a plain plugin: it said {said}, and "
+            f"call() gives {replies}. Does it hand its argument, {spec.ref!r}, to the host, and "
+            f"wait for the end? Is the host one that {asked}? Where it is to blame, the verdicts "
+            "will say so",
+            expected=expected,
+            seen=replies,
+        )
+
+
+def shadowed_by(folders: Iterable[str]) -> str | None:
+    """The module in ``folders`` that a host would import for one of the kit's plugins, in words."""
+    for folder in folders:
+        for name in PLUGIN_NAMES:
+            path = Path(folder or ".", f"{name}.py")
+            if path.is_file():
+                return (
+                    f"your adapter stands where {path} can be imported, and the kit has plugins "
+                    f"called {', '.join(PLUGIN_NAMES)}: a host that imports by name may take that "
+                    "file for one of them. Give it another name, or another folder"
+                )
+    return None
+
+
+def _why(case: Case, reply: Reply) -> str:
+    return f"{reply.everything or 'no reason given'}{case.raised_at}"
 
 
 def _rendered(case: Case, spec: PluginSpec) -> None:
@@ -276,3 +352,5 @@ SELF_TEST = _check(_plain_plugin)
 """Run through the same bench as any check; twice, since the second shows what the first left."""
 MORE: tuple[Check, ...] = (_check(_another_plugin), _check(_two_handlers))
 """What else an adapter has to do, each in a case of its own."""
+THOROUGH: tuple[Check, ...] = (_check(_there_and_back), _check(_side_by_side))
+"""For ``hot-reload self-test`` alone: it may be the host that is to blame."""

@@ -74,18 +74,25 @@ def _also(same: Sequence[Finding], others: list[list[Finding]], width: int) -> l
         lines += [line(), line(Span("  also found", "head"))]
     for group in others[:MAX_ALSO]:
         which = f"{_some([each.variant for each in group])}: " if group[0].variant else ""
-        lines += wrapped(f"{which}{group[0].message}", width, "    ", hang="  ")
+        lines += wrapped(f"{which}{_unnamed(group[0])}", width, "    ", hang="  ")
     if len(others) > MAX_ALSO:
         lines.append(line(f"    and {len(others) - MAX_ALSO} more"))
     return lines
 
 
 def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
-    """Findings that say the same are told once."""
+    """Findings that say the same are told once; each may name its own variant in brackets."""
     groups: dict[str, list[Finding]] = {}
     for each in findings:
-        groups.setdefault(each.message, []).append(each)
+        groups.setdefault(_unnamed(each), []).append(each)
     return list(groups.values())
+
+
+def _unnamed(finding: Finding) -> str:
+    """The message without its variant's name, which stands before it anyway."""
+    if not finding.variant:
+        return finding.message
+    return finding.message.replace(f" ({finding.variant})", "")
 
 
 def _finding(finding: Finding, width: int, full: bool) -> list[Line]:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from hot_reload_conformance.bench.judge import kit_error
+from hot_reload_conformance.report.captured import cut
 from hot_reload_conformance.report.json import from_plain, to_plain
 from hot_reload_conformance.report.markup import STYLES, Line, plain
 from hot_reload_conformance.report.story import headline, story
@@ -90,6 +91,8 @@ def undress(report: pytest.TestReport, config: pytest.Config) -> None:
     carried = getattr(report, ATTRIBUTE, None)
     if carried and report.when == "call" and report.failed and carried["told"]:
         full = config.get_verbosity() >= VERBOSE
+        if not full:
+            report.sections = [(title, cut(text)) for title, text in report.sections]
         told = Story(from_plain(carried["result"]), report.nodeid, full=full)
         report.longrepr = told  # type: ignore[assignment]
 

@@ -13,7 +13,7 @@ import click
 PROFILES = ("quick", "ci", "nightly")
 
 
-@click.command("kill-matrix")
+@click.command("kill-matrix", short_help="Measure which specimens the checks catch.")
 @click.option(
     "--json",
     "file",

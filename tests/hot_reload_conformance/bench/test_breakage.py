@@ -51,6 +51,26 @@ def test_stage_that_a_host_lacks_is_left_alone() -> None:
     assert [each.name for each in load_breakages(fewer)] == ["syntax-error"]
 
 
+class RefusesToStartHost(BlueGreenHost):
+    async def hook(self, generation: Generation, what: str, *arguments: object) -> object:
+        if what == "start":
+            raise ValueError("the cog 'Alpha' is there already")
+        return await super().hook(generation, what, *arguments)
+
+
+class RefusesToStart(BlueGreenAdapter):
+    name = "refuses-to-start"
+    host_class = RefusesToStartHost
+
+
+def test_fault_that_never_happens_as_another_came_first_names_that() -> None:
+    check = next(each for each in host_checks() if each.id == "failed-load-leaves-nothing")
+    result = run_host_check(HostSubject(RefusesToStart), check, only="start-raises")
+    assert result.verdict is Verdict.UNKNOWN
+    assert "never happened (the operation failed: " in result.reason
+    assert "the cog 'Alpha' is there already" in result.reason
+
+
 def test_fault_that_never_happens_is_unknown_and_no_pass() -> None:
     for check_id in ("failed-load-leaves-nothing", "error-names-cause", "census"):
         check = next(each for each in host_checks() if each.id == check_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from hot_reload_conformance.bench.runner import self_test
 from hot_reload_conformance.specimens import faulty_adapters as faulty
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
 from hot_reload_conformance.subject import HostSubject
+from hot_reload_conformance.verdict import NotClaimed
 
 
 class LacksUnload(BlueGreenAdapter):
@@ -204,3 +206,191 @@ class Slow(BlueGreenAdapter):
 def test_a_slow_host_gives_each_check_more_time() -> None:
     usual = bench.deadline_of(selftest.SELF_TEST, BlueGreenAdapter)
     assert bench.deadline_of(selftest.SELF_TEST, Slow) == 4 * usual
+
+
+NOTHING: dict[str, Any] = {}
+
+
+class LooksUp(BlueGreenAdapter):
+    async def call(self, event: Event | None = None) -> list[str]:
+        return list(NOTHING["alpha"])
+
+
+class LoadsByTable(BlueGreenAdapter):
+    async def load(self, ref: str) -> Reply | bool | None:
+        return bool(NOTHING[ref])
+
+
+class RendersByTable(BlueGreenAdapter):
+    def render(self, spec: PluginSpec) -> Mapping[str, str]:
+        return {f"{spec.ref}.py": NOTHING[spec.name]}
+
+
+class OpensNothing(BlueGreenAdapter):
+    async def open(self, workdir: Path, ports: Ports) -> None:
+        raise OSError("no net")
+
+
+class ClosesNothing(BlueGreenAdapter):
+    async def close(self) -> None:
+        raise OSError("no net")
+
+
+class IsNotMade(BlueGreenAdapter):
+    def __init__(self) -> None:
+        raise OSError("no net")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "method", "raised"),
+    [
+        (LooksUp, "call", "KeyError: 'alpha'"),
+        (LoadsByTable, "load", "KeyError: 'alpha'"),
+        (RendersByTable, "render", "KeyError: 'alpha'"),
+        (OpensNothing, "open", "OSError: no net"),
+        (ClosesNothing, "close", "OSError: no net"),
+        (IsNotMade, "__init__", "OSError: no net"),
+    ],
+    ids=lambda each: getattr(each, "__name__", str(each)),
+)
+def test_what_a_method_raises_is_the_adapters_and_its_line_is_named(
+    adapter: type[HostAdapter], method: str, raised: str
+) -> None:
+    problem = self_test(HostSubject(adapter))
+    assert problem is not None
+    assert problem.startswith("your adapter")
+    assert raised in problem
+    line = inspect.getsourcelines(getattr(adapter, method))[1]
+    # The last line of the method: the one that raises.
+    line += len(inspect.getsource(getattr(adapter, method)).splitlines()) - 1
+    assert f"{__file__}:{line}, in {method}()" in problem
+
+
+class HostInTheAdaptersFile(BlueGreenAdapter):
+    async def call(self, event: Event | None = None) -> list[str]:
+        return _answer_of_a_host("alpha")
+
+
+def _answer_of_a_host(name: str) -> list[str]:
+    raise KeyError(name)
+
+
+def test_what_a_host_raises_is_its_own_and_the_way_through_the_adapter_is_named() -> None:
+    problem = self_test(HostSubject(HostInTheAdaptersFile))
+    assert problem is not None
+    assert "call raised KeyError: 'alpha' (" in problem
+    assert "your adapter's call raised" not in problem
+
+
+class OneNameForAll(BlueGreenAdapter):
+    """Its host has each class once, and ``render`` writes the same class into every plugin."""
+
+    async def open(self, workdir: Path, ports: Ports) -> None:
+        await super().open(workdir, ports)
+        self.taken: set[str] = set()
+
+    def key(self, ref: str) -> str:
+        return "Plugin"
+
+    async def load(self, ref: str) -> Reply | bool | None:
+        if self.key(ref) in self.taken:
+            raise ValueError(f"class {self.key(ref)!r} is there already")
+        self.taken.add(self.key(ref))
+        return await super().load(ref)
+
+
+class NameOfThePlugin(OneNameForAll):
+    def key(self, ref: str) -> str:
+        return ref.rpartition("/")[2]
+
+
+class NameOfTheRef(OneNameForAll):
+    def key(self, ref: str) -> str:
+        return ref
+
+
+class OneAtATime(OneNameForAll):
+    async def load(self, ref: str) -> Reply | bool | None:
+        if self.taken:
+            raise NotClaimed("one plugin is all it has")
+        return await super().load(ref)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "says"),
+    [
+        (OneNameForAll, "does not load 'beta' beside alpha: ValueError: class 'Plugin'"),
+        (NameOfThePlugin, "does not load 'one/alpha' beside alpha, beta: ValueError"),
+    ],
+)
+def test_plugins_that_do_not_stand_beside_each_other_are_told_to_who_asks(
+    adapter: type[HostAdapter], says: str
+) -> None:
+    problem = self_test(HostSubject(adapter), thorough=True)
+    assert problem is not None
+    assert says in problem
+    assert "make it of spec.ref" in problem
+    # It may be the host that refuses the second one: no verdict depends on it.
+    assert self_test(HostSubject(adapter)) is None
+
+
+@pytest.mark.parametrize("adapter", [NameOfTheRef, OneAtATime])
+def test_plugins_beside_each_other_are_right(adapter: type[HostAdapter]) -> None:
+    assert self_test(HostSubject(adapter), thorough=True) is None
+
+
+class ReloadsNothing(BlueGreenAdapter):
+    async def reload(self, ref: str) -> Reply | bool | None:
+        return None
+
+
+class ReloadFails(BlueGreenAdapter):
+    async def reload(self, ref: str) -> Reply | bool | None:
+        raise ValueError("no such file")
+
+
+class UnloadsNothing(BlueGreenAdapter):
+    async def unload(self, ref: str) -> Reply | bool | None:
+        return None
+
+
+class HasNoReloadByName(BlueGreenAdapter):
+    async def reload(self, ref: str) -> Reply | bool | None:
+        raise NotClaimed("no reload by name")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "says"),
+    [
+        (
+            ReloadsNothing,
+            "reload() does not do it for a plain plugin: it said ok, and call() gives",
+        ),
+        (ReloadFails, "reload() does not do it for a plain plugin: it said ValueError: no such"),
+        (
+            UnloadsNothing,
+            "unload() does not do it for a plain plugin: it said ok, and call() gives",
+        ),
+    ],
+)
+def test_an_operation_that_does_nothing_is_told_to_who_asks(
+    adapter: type[HostAdapter], says: str
+) -> None:
+    problem = self_test(HostSubject(adapter), thorough=True)
+    assert problem is not None
+    assert says in problem
+    assert self_test(HostSubject(adapter)) is None
+
+
+def test_an_operation_that_the_host_does_not_have_is_right() -> None:
+    assert self_test(HostSubject(HasNoReloadByName), thorough=True) is None
+
+
+def test_a_file_that_a_host_would_take_for_a_plugin_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "a.py").write_text("")
+    problem = self_test(HostSubject(BlueGreenAdapter), thorough=True)
+    assert problem is not None
+    assert f"{tmp_path / 'a.py'} can be imported, and the kit has plugins called" in problem

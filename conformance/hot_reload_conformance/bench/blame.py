@@ -1,0 +1,74 @@
+"""Blame: whose line an exception came from, the adapter's or its host's.
+
+An exception out of an adapter's method may be the host's answer ("no such plugin") or a
+mistake of the adapter. Either way its author wants the line of his own file.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import traceback
+
+from hot_reload_conformance.adapter import HostAdapter
+
+_PORT = inspect.getsourcefile(HostAdapter)
+_KIT = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_BROKEN = (AttributeError, NameError, TypeError)
+_NO_ANSWER = (LookupError, AssertionError)
+
+
+def files_of(adapter: type[HostAdapter]) -> frozenset[str]:
+    """The files in which ``adapter`` and the classes above it stand, the port's own left out."""
+    files: set[str] = set()
+    for each in adapter.__mro__:
+        if issubclass(each, HostAdapter) and each is not HostAdapter:
+            try:
+                file = inspect.getsourcefile(each)
+            except TypeError:  # made in an interactive session
+                continue
+            if file:
+                files.add(file)
+    return frozenset(files - {_PORT})
+
+
+def place(adapter: type[HostAdapter], error: BaseException) -> str:
+    """``file:line, in method()``: the adapter's deepest line on the way of ``error``; "": none."""
+    files = files_of(adapter)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename in files:
+            return f"{frame.filename}:{frame.lineno}, in {frame.name}()"
+    return ""
+
+
+def at(adapter: type[HostAdapter], error: BaseException) -> str:
+    """``place``, as it follows in a message; "": the adapter has no line in it."""
+    where = place(adapter, error)
+    return f" ({where})" if where else ""
+
+
+def raised_by(adapter: type[HostAdapter], error: BaseException, *, answers: bool = False) -> str:
+    """The place where ``adapter`` itself raised ``error`` by mistake; "": the host raised it.
+
+    ``answers``: of a method that only has to answer, as ``call`` does. In ``load`` or ``reload``
+    a ``KeyError`` may well be how the host, or the adapter for it, says "no such plugin".
+    """
+    frames = list(traceback.walk_tb(error.__traceback__))
+    code = frames[-1][0].f_code if frames else None
+    if code is None or code.co_filename not in files_of(adapter):
+        return ""
+    # A host may stand in the adapter's file, and raise what is its answer.
+    own = any(code.co_qualname.startswith(f"{each.__qualname__}.") for each in adapter.__mro__)
+    broken = isinstance(error, _BROKEN) or (answers and own and isinstance(error, _NO_ANSWER))
+    return place(adapter, error) if broken else ""
+
+
+def of_the_kit(adapter: type[HostAdapter], error: BaseException) -> bool:
+    """Whether ``error`` is the kit's own: its deepest line is not reached through the adapter."""
+    files = files_of(adapter)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename in files:
+            return False
+        if os.path.abspath(frame.filename).startswith(_KIT):
+            return True
+    return True

@@ -1,0 +1,80 @@
+"""Blame: an adapter's own mistakes are told from what its host answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from hot_reload_conformance.adapter import HostAdapter
+from hot_reload_conformance.bench import blame
+from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
+
+
+class Host:
+    def answer(self, error: BaseException) -> None:
+        raise error
+
+
+class Wrong(BlueGreenAdapter):
+    def mistake(self, error: BaseException) -> None:
+        raise error
+
+    def asks(self, error: BaseException) -> None:
+        Host().answer(error)
+
+    def breaks(self) -> None:
+        self.hots()  # type: ignore[attr-defined]
+
+
+def _raised(run: object, *arguments: object) -> BaseException:
+    try:
+        run(*arguments)  # type: ignore[operator]
+    except BaseException as error:
+        return error
+    raise AssertionError("it raised nothing")
+
+
+def _line(method: object) -> int:
+    return int(method.__code__.co_firstlineno) + 1  # type: ignore[attr-defined]
+
+
+def test_the_place_is_the_adapters_own_deepest_line() -> None:
+    error = _raised(Wrong().asks, ValueError("no"))
+    # The host stands in the same file here, and its line is deeper.
+    assert blame.place(Wrong, error) == f"{__file__}:{_line(Host.answer)}, in answer()"
+    error = _raised(Wrong().mistake, ValueError("no"))
+    assert blame.at(Wrong, error) == f" ({__file__}:{_line(Wrong.mistake)}, in mistake())"
+
+
+def test_no_place_where_the_adapter_has_no_line_in_it() -> None:
+    error = _raised(int, "x")
+    assert blame.place(BlueGreenAdapter, error) == ""
+    assert blame.at(BlueGreenAdapter, error) == ""
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), IndexError("a"), AssertionError("a")])
+def test_a_look_up_that_fails_is_a_mistake_only_where_an_answer_is_due(error: Exception) -> None:
+    raised = _raised(Wrong().mistake, error)
+    assert blame.raised_by(Wrong, raised, answers=True)
+    # In load() and reload() it may be how "no such plugin" is said.
+    assert not blame.raised_by(Wrong, raised)
+
+
+def test_what_a_host_in_the_adapters_file_raises_is_its_answer() -> None:
+    assert not blame.raised_by(Wrong, _raised(Wrong().asks, KeyError("a")), answers=True)
+    assert not blame.raised_by(Wrong, _raised(Wrong().asks, ValueError("a")), answers=True)
+
+
+def test_a_wrong_name_is_a_mistake_everywhere() -> None:
+    error = _raised(Wrong().breaks)
+    assert "hots" in str(error)
+    assert blame.raised_by(Wrong, error) == f"{__file__}:{_line(Wrong.breaks)}, in breaks()"
+
+
+def test_an_error_behind_the_adapter_is_not_the_kits() -> None:
+    assert not blame.of_the_kit(Wrong, _raised(Wrong().mistake, ValueError("no")))
+    assert blame.of_the_kit(BlueGreenAdapter, _raised(blame.place, BlueGreenAdapter, None))
+
+
+def test_an_adapter_made_in_a_session_has_no_file() -> None:
+    made = type("Made", (HostAdapter,), {"__module__": "builtins"})
+    assert blame.files_of(made) == frozenset()
