@@ -152,6 +152,8 @@ class Recording:
     """What ``health`` answers for (plugin, version); True where nothing is set."""
     released: threading.Event = field(default_factory=threading.Event)
     """Set as the case ends: synchronous hangs let go."""
+    hanging: list[asyncio.Event] = field(default_factory=list)
+    """One for each coroutine that hangs; with ``let_go`` it is set."""
     listeners: list[Callable[[Moment], None]] = field(default_factory=list)
     """Told of each moment as it is noted, in the thread and inside the hook that it is
     about; must not raise. For checks that do something at every moment of a reload."""
@@ -191,6 +193,12 @@ class Recording:
         """Forget every plan that has not come true yet."""
         with self._lock:
             self._plans.clear()
+
+    def let_go(self) -> None:
+        """Have everything that hangs go on, and nothing hang any more; on the loop's thread."""
+        self.released.set()
+        for each in self.hanging:
+            each.set()
 
     def pending(self) -> list[str]:
         """The plans that have not come true: a check that needs them was vacuous."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, Ports
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.bench.hold import turns
+from hot_reload_conformance.bench.hold import IF_LACKING, turns
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow_bounds import BOUND_SECONDS
 from hot_reload_conformance.checks.hang import Stand
@@ -77,7 +77,7 @@ async def _given_up(
             "no deadline can end them; drop the claim 'timeouts'"
         )
     if not stand.arrived.is_set():
-        raise CannotJudge(f"the {place.operation} never came to {place.hook}")
+        raise CannotJudge(f"the {place.operation} never came to {place.hook}{IF_LACKING}")
     how = f"{place.hook} of a {place.operation} that hangs"
     how += " and swallows its cancellation" * overdue.swallows
     await _others_are_manageable(case, other, how)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from hot_reload_conformance import probe
-from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
+from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.begin import begin
 from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.hold import IF_LACKING, Hold, turns
 from hot_reload_conformance.bench.traffic import Traffic
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
@@ -147,7 +148,9 @@ def cancelled(owner: str, what: str, state: bool) -> Operation:
         case.recording.listeners.remove(cancel)
         case.tell(f"reload {SUBJECT.ref}, cancelled in {owner} {what}")
         if not cancels:
-            raise CannotJudge(f"the reload never came to {owner} {what}, so it was not cancelled")
+            raise CannotJudge(
+                f"the reload never came to {owner} {what}, so it was not cancelled{IF_LACKING}"
+            )
         case.expect(
             bool(done),
             f"a reload cancelled in {owner} {what} did not end within 5 s",
@@ -249,22 +252,27 @@ async def order(case: Case, doing: Doing) -> None:
     judge(case, doing, await run(case, doing), "reordered", "got after a later one")
 
 
+_IN_FLIGHT = "delivery"
 _RETIRING = (
     Variant("reload", (Doing("", reloading()), "")),
     Variant("removal", (Doing("", removing), "")),
     Variant("reload, flush raises", (Doing("", reloading()), "flush")),
     Variant("reload, stop raises", (Doing("", reloading()), "stop")),
+    Variant("reload, a delivery in flight", (Doing("", reloading()), _IN_FLIGHT)),
 )
 
 
 @check("HR-FLOW-04", variants=_RETIRING, needs=(Claim.HOOKS,))
 async def drain_before_stop(case: Case, value: tuple[Doing, str]) -> None:
     doing, fails = value
-    if fails:
+    if fails == _IN_FLIGHT:
+        await _delivery_in_flight(case)
+    elif fails:
         case.recording.plan(
             fails, probe.raising(probe.PlannedError), plugin=SUBJECT.name, version="v1"
         )
-    await run(case, doing)
+    if fails != _IN_FLIGHT:
+        await run(case, doing)
     moments, deliveries = lives(case, SUBJECT.name)["v1"]
     flush, stop = _first(moments, "flush", "begin"), _first(moments, "stop", "begin")
     if flush is None and "old flush" not in case.adapter.hook_order:
@@ -278,7 +286,7 @@ async def drain_before_stop(case: Case, value: tuple[Doing, str]) -> None:
     case.expect(
         stop is not None,
         "the old generation of a sink was never stopped"
-        + (f" after its {fails} raised" if fails else ""),
+        + (f" after its {fails} raised" if fails not in ("", _IN_FLIGHT) else ""),
         expected="flush, then stop",
         seen=[str(each) for each in moments],
     )
@@ -299,6 +307,34 @@ async def drain_before_stop(case: Case, value: tuple[Doing, str]) -> None:
         expected="flush after the last event",
         seen=named(late),
     )
+
+
+async def _delivery_in_flight(case: Case) -> None:
+    """A reload of a sink that is at work on an event, and ends it once the reload is begun."""
+    spec = replace(SUBJECT, awaits=True)
+    if dict(case.adapter.render(spec)) == dict(case.adapter.render(SUBJECT)):
+        raise NotClaimed("sinks that are coroutines: have render() obey `spec.awaits`")
+    await added(case, KEEPER)
+    await added(case, spec)
+    hold = Hold()
+    case.recording.plan("receive", hold, plugin=SUBJECT.name, version="v1")
+    emitting = asyncio.ensure_future(case.emit())
+    arrival = asyncio.ensure_future(hold.gate.reached())
+    await asyncio.wait({arrival}, timeout=2)
+    arrival.cancel()
+    reload = None
+    try:
+        if hold.refused or not hold.gate.arrived:
+            raise NotClaimed("a delivery that waits: this host's sinks are no coroutines")
+        case.write(spec.at("v2"))
+        reload = asyncio.ensure_future(case.reload(spec.ref))
+        await turns(60)
+    finally:
+        hold.open()
+        await asyncio.wait({emitting, *([reload] if reload else [])}, timeout=5)
+    await case.settle()
+    if not reload.done() or not reload.result().ok:
+        raise CannotJudge("the reload of a sink that was at work on an event did not succeed")
 
 
 @check("HR-FLOW-05", variants=doings, needs=(Claim.HOOKS,))
@@ -335,8 +371,15 @@ async def add_sees_all_after(case: Case, _: Any) -> None:
     judge(case, doing, reports, "lost", "missed")
 
 
-@check("HR-FLOW-07")
-async def remove_sees_none_after(case: Case, _: Any) -> None:
+BACKLOG = 40
+"""Events at one go, more than a host can deliver while it takes a removal up."""
+
+
+@check("HR-FLOW-07", variants=[Variant("", False), Variant("a sink that is behind", True)])
+async def remove_sees_none_after(case: Case, behind: bool) -> None:
+    if behind:
+        await _removed_behind(case)
+        return
     doing = Doing("after the removal of a sink had returned", removing)
     reports = await run(case, doing)
     judge(case, doing, reports, "unexpected", "still got")
@@ -351,6 +394,49 @@ async def remove_sees_none_after(case: Case, _: Any) -> None:
         "a sink was removed without a flush after its last event: what it buffered is lost",
         expected="flush after the last event",
         seen=[str(each) for each in moments] or "no flush",
+    )
+
+
+async def _removed_behind(case: Case) -> None:
+    """The sink has not taken all that was accepted when its removal is asked for."""
+    await added(case, KEEPER)
+    await added(case, replace(SUBJECT, awaits=True))
+    dropped = await case.guarded(case.adapter.dropped(), "dropped")
+    accepted: set[int] = set()
+
+    async def burst() -> None:  # at one go: where emit does not wait, nobody else gets a turn
+        for sequence in range(1, BACKLOG + 1):
+            event = Event("log", producer="burst", sequence=sequence)
+            if await case.adapter.emit(event) is not False:
+                accepted.add(sequence)
+
+    await case.guarded(burst(), "emit")
+    case.tell(f"emit {BACKLOG} events at one go", seen=f"{len(accepted)} accepted")
+    reply = await case.remove_sink(SUBJECT.ref)
+    case.expect(
+        reply.ok,
+        f"one of two sinks is not removed: {reply.everything or 'no word why'}",
+        expected="removed",
+        seen="refused",
+    )
+    got = {
+        each.sequence
+        for each in case.recording.deliveries
+        if (each.plugin, each.producer) == (SUBJECT.name, "burst")
+    }
+    if not got and dict(case.adapter.render(SUBJECT)) != dict(
+        case.adapter.render(replace(SUBJECT, awaits=True))
+    ):
+        raise NotClaimed("sinks that are coroutines: have render() leave `spec.awaits` alone")
+    dropped = await case.guarded(case.adapter.dropped(), "dropped") - dropped
+    lost = sorted(accepted - got)
+    some = f"{', '.join(map(str, lost[:8]))}" + (" and more" if len(lost) > 8 else "")
+    case.expect(
+        len(lost) <= dropped,
+        f"a sink was removed while it was behind, and {len(lost)} of {len(accepted)} events that "
+        f"were accepted before never reached it, nor were counted as dropped: {some}",
+        expected="removal waits until what was accepted before is delivered, or counts it",
+        seen=f"{len(got)} delivered, {dropped} dropped",
     )
 
 

@@ -39,9 +39,11 @@ class Hang:
         except RuntimeError:
             self.recording.released.wait()
             return
+        waiting = asyncio.Event()
+        self.recording.hanging.append(waiting)
         while not self.recording.released.is_set():
             try:
-                yield from asyncio.Event().wait().__await__()
+                yield from waiting.wait().__await__()
             except asyncio.CancelledError:
                 if not self.swallows or self.recording.released.is_set():
                     raise

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.breakage import (
@@ -189,12 +190,14 @@ def _stages(adapter: type[HostAdapter]) -> Sequence[Variant]:
     found = [Variant("success")]
     if Claim.UNLOAD in adapter.claims:
         found.append(Variant("load-and-unload", "unload"))
+    if Claim.PACKAGES in adapter.claims:
+        found.append(Variant("packages", "packages"))
     return [*found, *(Variant(f"failed-{v.name}", v.value) for v in reload_breakages(adapter))]
 
 
 @check("HR-LEAK-02", variants=_stages, kind=Kind.PROPERTY)
 async def census_does_not_grow(case: Case, what: Breakage | str | None) -> None:
-    spec = _spec(case)
+    spec = replace(_spec(case), package=what == "packages")
     if what != "unload":
         await case.loaded(spec)
     # Twice before the first count: what is filled once, such as a cache, is no leak.
@@ -206,7 +209,9 @@ async def census_does_not_grow(case: Case, what: Breakage | str | None) -> None:
         for number in range(rounds):
             await _round(case, spec, number + 2, what)
         more = grown(before, await census(), rounds=rounds)
-    how = f"reloads that fail ({what.name})" if isinstance(what, Breakage) else "reloads"
+    how = "reloads of a package" if what == "packages" else "reloads"
+    if isinstance(what, Breakage):
+        how = f"reloads that fail ({what.name})"
     case.expect(
         not more,
         f"{rounds} {'loads and unloads' if what == 'unload' else how} left at least one thing "

@@ -75,15 +75,23 @@ class Calls:
     """A call from outside at every begin and end of a hook, and what each was answered.
 
     Made as tasks of the loop; for a host whose plugins are synchronous, from another
-    thread. A call that the host holds back until later is answered later: it counts
-    with what it gets.
+    thread, or, where it takes calls from its own thread alone, from inside the hook. A call
+    that the host holds back until later is answered later: it counts with what it gets.
     """
 
     case: Case
     answers: list[tuple[str, list[str] | BaseException]] = field(default_factory=list)
+    bound: bool = False
+    """Whether the host takes calls from its own thread alone, as one that keeps an SQLite
+    connection does: at rest, a call from another thread raises."""
     _running: list[asyncio.Future[Any] | threading.Thread] = field(default_factory=list)
 
     def __enter__(self) -> Calls:
+        if not self._as_tasks:
+            self._from_another_thread("at rest")
+            self.bound = any(isinstance(answer, BaseException) for _, answer in self.answers)
+            self._running.clear()
+            self.answers.clear()
         self.case.recording.listeners.append(self._seen)
         return self
 
@@ -93,11 +101,18 @@ class Calls:
     def _seen(self, moment: Moment) -> None:
         if moment.what in ("reply", "receive"):
             return
+        if self.bound or self._as_tasks:
+            self._running.append(begin_in_hook(self._call(str(moment)), self.case.recording))
+        else:
+            self._from_another_thread(str(moment))
+
+    @property
+    def _as_tasks(self) -> bool:
         recording = self.case.recording
-        if recording.asynchronous or worker_thread.foreign(recording.loop):
-            self._running.append(begin_in_hook(self._call(str(moment)), recording))
-            return
-        thread = threading.Thread(target=lambda: _drive(self._call(str(moment))), daemon=True)
+        return recording.asynchronous or worker_thread.foreign(recording.loop)
+
+    def _from_another_thread(self, when: str) -> None:
+        thread = threading.Thread(target=lambda: _drive(self._call(when)), daemon=True)
         self._running.append(thread)
         thread.start()
         # A host that holds calls while it swaps answers this one when it is done.

@@ -22,6 +22,7 @@ from hot_reload_conformance.plugins.bare import BarePlugin, is_healthy
 from hot_reload_conformance.plugins.case import PluginCase
 from hot_reload_conformance.plugins.hook_run import HookRun, run_hook
 from hot_reload_conformance.plugins.import_audit import audited
+from hot_reload_conformance.plugins.process_settings import ProcessSettings
 from hot_reload_conformance.plugins.words import hook_place, outcome_of, told
 from hot_reload_conformance.verdict import CannotJudge
 from hot_reload_fixtures import Census, Difference, runner_noise
@@ -45,6 +46,7 @@ async def import_is_pure(case: PluginCase, _: Any) -> None:
         raise CannotJudge(f"the plugin cannot be read: {fault} (see HR-PLUG-03)") from None
     _import_what_it_imports(bare)
     printed = io.StringIO()
+    settings = ProcessSettings()
     before = Census.take()
     raised: BaseException | None = None
     with (
@@ -57,11 +59,12 @@ async def import_is_pure(case: PluginCase, _: Any) -> None:
         except BaseException as error:
             raised = error
     growth = Census.growth(before, Census.take(), ignoring=_noise)
+    changed = settings.put_back()
     bare.release()
     case.tell("import the module", seen=growth.describe())
     if printed.getvalue():
         audit.seen.append(f"prints {printed.getvalue().strip()!r:.60}")
-    changes = [*audit.seen]
+    changes = [*audit.seen, *changed]
     changes += [each.describe() for each in growth.differences if not _told_already(each, changes)]
     case.expect(
         not changes,
@@ -69,7 +72,7 @@ async def import_is_pure(case: PluginCase, _: Any) -> None:
         "every reload, also of a version that never gets to run. Move it to start(), and undo it "
         "in stop()",
         expected="nothing but definitions at the top of the module",
-        seen=growth.describe() if growth.differences else "; ".join(changes),
+        seen="; ".join(changes),
     )
     if raised is not None:
         raise CannotJudge(

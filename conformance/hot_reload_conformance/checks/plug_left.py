@@ -16,6 +16,7 @@ from hot_reload_conformance.plugins.bare import BarePlugin
 from hot_reload_conformance.plugins.case import PluginCase
 from hot_reload_conformance.plugins.hook_run import HookRun
 from hot_reload_conformance.plugins.loop_watch import LoopWatch, place_in
+from hot_reload_conformance.plugins.process_settings import ProcessSettings
 from hot_reload_conformance.plugins.words import outcome_of
 from hot_reload_fixtures import Census, runner_noise
 
@@ -33,6 +34,7 @@ class Before:
         self.watch = LoopWatch(asyncio.get_running_loop(), bare.sources)
         self.tasks = asyncio.all_tasks()
         self.threads = set(threading.enumerate())
+        self.settings = ProcessSettings()
         self.census = Census.take()
 
     async def left(self, parts: tuple[str, ...]) -> Left:
@@ -59,6 +61,7 @@ class Before:
             threads=self._threads(),
             timers=tuple(self.watch.timers()),
             others="; ".join(each.describe() for each in growth.grown),
+            settings=self.settings.put_back(),
         )
 
     def _threads(self) -> tuple[str, ...]:
@@ -76,13 +79,17 @@ class Left:
     threads: tuple[str, ...]
     timers: tuple[str, ...]
     others: str
+    settings: tuple[str, ...]
+    """What is set otherwise in the process, each as "replaced …" or "added …"."""
 
     def describe(self) -> str:
         """All of it in one line; empty where there is nothing."""
         parts = [f"the task {each}" for each in self.tasks]
         parts += [f"the thread {each}" for each in self.threads]
         parts += [f"a timer that was set at {each}" for each in self.timers]
-        return "; ".join([*parts, self.others] if self.others else parts)
+        parts += [self.others] if self.others else []
+        parts += [f"what it {each}" for each in self.settings]
+        return "; ".join(parts)
 
 
 def _coroutine(task: asyncio.Task[Any]) -> str:
@@ -196,4 +203,12 @@ def _is_silent(case: PluginCase, left: Left) -> None:
         "into the stopped plugin. Undo in stop() what start() registered",
         expected="as before start()",
         seen=left.others,
+    )
+    case.expect(
+        not left.settings,
+        f"after stop() it is still so that start() {' and '.join(left.settings)}: the whole "
+        "process goes on with what belongs to a stopped plugin. Keep in start() what was there "
+        "before, and in stop() put it back where it is still yours",
+        expected="as before start()",
+        seen="; ".join(left.settings),
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from hot_reload import hooks
 from hot_reload.errors import SourceError
 from hot_reload.manifest import SwapPolicy
+from hot_reload_conformance.bench.containment import still_running
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.plug import health_of
 from hot_reload_conformance.plugins.bare import copied
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 @check("HR-PLUG-14", deadline_seconds=20)
 async def collectable(case: PluginCase, _: Any) -> None:
+    threads = set(threading.enumerate())
     async with case.engine() as engine:
         name = await case.loaded(engine)
         witnesses: list[tuple[str, weakref.ref[Any], str]] = []
@@ -37,9 +40,10 @@ async def collectable(case: PluginCase, _: Any) -> None:
                 raise CannotJudge(
                     f"the plugin does not reload: {told(outcome)} (see HR-PLUG-03, HR-PLUG-04)"
                 )
-        lingering = engine.lingering()
+        lingering = _lingering(engine, threads)
         case.tell("collect garbage", expected="no old generation", seen=", ".join(lingering))
         if not lingering:
+            await _gone_when_unloaded(case, engine, name, threads)
             return
         # The rest of this is told from the first one that is left; it is dropped before the end.
         kind, holder = _first_held(witnesses)
@@ -51,6 +55,36 @@ async def collectable(case: PluginCase, _: Any) -> None:
             expected="old generations gone after a garbage collection",
             seen=", ".join(lingering),
         )
+
+
+def _lingering(engine: Engine, before: set[threading.Thread]) -> tuple[str, ...]:
+    found = engine.lingering()
+    if not found:
+        return found
+    # A thread that was told to end, and that nobody joined, gets time to end.
+    still_running(set(threading.enumerate()) - before)
+    return engine.lingering()
+
+
+async def _gone_when_unloaded(
+    case: PluginCase, engine: Engine, name: str, threads: set[threading.Thread]
+) -> None:
+    """What each generation takes over from the one before holds the last one alone."""
+    witnesses = _witnesses(engine.plugin(name))
+    if not (await engine.unload(name)).success:
+        return  # HR-PLUG-03's matter
+    lingering = _lingering(engine, threads)
+    case.tell("unload, collect garbage", expected="nothing of it", seen=", ".join(lingering))
+    if not lingering:
+        return
+    kind, holder = _first_held(witnesses)
+    case.fail(
+        f"after its unload the plugin is still in memory, and may still be called: its {kind} is "
+        f"held by {holder}. Take out in stop() what start() put into places outside the plugin, "
+        "and put back what it replaced there",
+        expected="the last generation gone as well",
+        seen=", ".join(lingering),
+    )
 
 
 def _witnesses(plugin: Any) -> list[tuple[str, weakref.ref[Any], str]]:

@@ -11,7 +11,7 @@ from hot_reload_conformance import worker_thread
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.begin import begin
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.bench.hold import turns
+from hot_reload_conformance.bench.hold import IF_LACKING, turns
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow_bounds import BOUND_SECONDS, hooks_of_a_reload, patient
 from hot_reload_conformance.checks.race_live import plain_spec
@@ -100,7 +100,9 @@ async def no_deadlock(case: Case, request: Request | None) -> None:
             "its own, and the kit could ask from the thread of the event loop only"
         )
     if not asked:
-        raise CannotJudge(f"{request.hook} never ran in the reload, so nothing was asked")
+        raise CannotJudge(
+            f"{request.hook} never ran in the reload, so nothing was asked{IF_LACKING}"
+        )
     await turns()
     case.recording.unplanned()
     await case.replies()

@@ -8,7 +8,7 @@ from typing import Any
 
 from hot_reload_conformance.adapter import Claim, HostAdapter
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.bench.hold import turns
+from hot_reload_conformance.bench.hold import IF_LACKING, turns
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow_bounds import BOUND_SECONDS
 from hot_reload_conformance.checks.hang import hang
@@ -51,7 +51,7 @@ async def close_during_reload(case: Case, at: Place | None) -> None:
     if not arrived.is_set() and optional(place):
         raise NotClaimed(optional(place))
     if not arrived.is_set():
-        raise CannotJudge(f"the {place.operation} never came to {place.hook}")
+        raise CannotJudge(f"the {place.operation} never came to {place.hook}{IF_LACKING}")
     case.closed = True
     closing = asyncio.ensure_future(contained(case.adapter.close()))
     await turns()
@@ -81,7 +81,7 @@ async def close_during_reload(case: Case, at: Place | None) -> None:
         seen="an operation",
     )
     before.add(operation)
-    no_task_left(case, when, before)
+    await no_task_left(case, when, before)
     if Claim.HOOKS not in case.claims:
         return
     begun = [m for m in case.recording.moments if m.phase == "begin"]

@@ -288,7 +288,7 @@ def _hanging(stage: str, *, swallows: bool) -> Fault:
         stage=stage,
         how="hangs and swallows its cancellation" if swallows else "hangs",
         put=put,
-        cause=("time", "deadline", "end within", "hang", "hung", "took longer"),
+        cause=("time", "deadline", "end within", "hang", "hung", "took longer", "too long"),
         hangs=True,
     )
 

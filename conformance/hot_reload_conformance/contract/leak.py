@@ -22,7 +22,8 @@ CLAUSES = (
         claims="reload",
         kinds="P",
         text="Threads, tasks, descriptors, children, sys.modules, sys.path, logging handlers, "
-        "atexit and signal handlers do not grow, on success and on every ROLL stage.",
+        "warnings filters, atexit and signal handlers do not grow, on success and on every ROLL "
+        "stage.",
         why="Each log line appears once more after every reload: "
         "https://github.com/randy3k/AutomaticPackageReloader/issues/7 – or the process runs "
         "out of descriptors.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import logging
 import sys
 import threading
 from collections.abc import Container
@@ -67,6 +68,9 @@ def _terminal(
     if isinstance(referrer, FrameType) and not _is_of_the_kit(referrer):
         code = referrer.f_code
         return f"a call of {code.co_qualname}() that has not ended ({code.co_filename})"
+    if isinstance(referrer, logging.Logger) and (referrer.filters or referrer.handlers):
+        # Loggers are never given up: what they hold stays, whoever else holds them.
+        return f"a {'filter' if referrer.filters else 'handler'} of the logger {referrer.name!r}"
     if module_name is None or module_name in own_modules:
         return None
     held = {id(each): each for each in level}

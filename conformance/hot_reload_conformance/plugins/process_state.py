@@ -13,10 +13,14 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from hot_reload_conformance.plugins.process_settings import ProcessSettings
+
 
 @contextlib.contextmanager
 def process_state_kept() -> Iterator[None]:
-    """Restore environment, directory, paths, logging, warnings, locale, umask and signals."""
+    """Restore environment, directory, paths, logging, warnings, locale, umask and signals,
+    and what ``ProcessSettings`` looks at."""
+    settings = ProcessSettings()
     environment, directory = dict(os.environ), os.getcwd()
     handlers = {logger: list(logger.handlers) for logger in _loggers()}
     level, disabled = logging.root.level, logging.root.manager.disable
@@ -29,6 +33,7 @@ def process_state_kept() -> Iterator[None]:
         with warnings.catch_warnings():
             yield
     finally:
+        settings.put_back()
         for name in os.environ.keys() - environment.keys():
             del os.environ[name]
         os.environ.update(environment)

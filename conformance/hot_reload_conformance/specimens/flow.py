@@ -12,6 +12,7 @@ from hot_reload_conformance.specimens.blue_green import (
     Generation,
     HostError,
 )
+from hot_reload_conformance.specimens.queue_host import QueueAdapter, QueueHost
 from hot_reload_conformance.specimens.registry import specimen
 
 
@@ -320,3 +321,22 @@ class _RemovedUnflushed(BlueGreenHost):
 class RemovedUnflushed(BlueGreenAdapter):
     name = "remove-without-flush"
     host_class = _RemovedUnflushed
+
+
+class _RemovedWithABacklog(QueueHost):
+    async def consume(self) -> None:
+        while True:
+            event = await self.queue.get()
+            for _ in range(3):  # a consumer that has other things to do
+                await asyncio.sleep(0)
+            BlueGreenHost.emit(self, event)
+            self.queue.task_done()
+
+    async def unload(self, name: str) -> None:
+        await BlueGreenHost.unload(self, name)
+
+
+@specimen("HR-FLOW-07", says="removed while it was behind", bug="the queue is not drained first")
+class RemovedWithABacklog(QueueAdapter):
+    name = "remove-drops-backlog"
+    host_class = _RemovedWithABacklog

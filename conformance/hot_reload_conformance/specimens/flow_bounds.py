@@ -133,6 +133,17 @@ class DropsUncounted(PipelineAdapter):
     host_class = _DropsUncounted
 
 
+class _FlushesWhatIsAtWork(PipelineHost):
+    async def drain(self, old: Generation) -> None:
+        await asyncio.sleep(0)
+
+
+@specimen("HR-FLOW-04", says="after its flush began", bug="a delivery that takes long is forgotten")
+class FlushesWhatIsAtWork(PipelineAdapter):
+    name = "flush-beside-a-delivery"
+    host_class = _FlushesWhatIsAtWork
+
+
 class _DrainsTheLineage(PipelineHost):
     async def drain(self, old: Generation) -> None:
         if old.name in self.mailboxes:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import threading
+import warnings
 from collections.abc import Mapping
+from importlib.machinery import PathFinder
 from typing import Any
 
 from hot_reload_conformance.specimens.blue_green import (
@@ -15,6 +18,7 @@ from hot_reload_conformance.specimens.blue_green import (
     Generation,
     HostError,
 )
+from hot_reload_conformance.specimens.package_host import PackageAdapter, PackageHost
 from hot_reload_conformance.specimens.registry import specimen
 
 
@@ -134,3 +138,38 @@ class DescriptorOnFailure(BlueGreenAdapter):
         for descriptor in self.host.open:  # type: ignore[attr-defined]
             os.close(descriptor)
         await super().close()
+
+
+class FilterForEachHost(BlueGreenHost):
+    def commit(self, name: str, new: Generation) -> None:
+        super().commit(name, new)
+        warnings.filterwarnings("ignore", module=re.escape(new.module_name))
+
+
+@specimen("HR-LEAK-02", says="more warnings filter", bug="a filter for the modules of each one")
+class FilterForEach(BlueGreenAdapter):
+    name = "filter-for-each"
+    host_class = FilterForEachHost
+
+
+class FinderForEachHost(PackageHost):
+    def commit(self, name: str, new: Generation) -> None:
+        super().commit(name, new)
+        if self.live[name].plugin.p.ways:  # a package
+            sys.meta_path.append(_Finder())
+
+
+class _Finder(PathFinder):
+    """One that nobody takes off the list again."""
+
+
+@specimen(
+    "HR-LEAK-02", says="reloads of a package", bug="a finder for each generation of a package"
+)
+class FinderForEach(PackageAdapter):
+    name = "finder-for-each-package"
+    host_class = FinderForEachHost
+
+    async def close(self) -> None:
+        await super().close()
+        sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, _Finder)]

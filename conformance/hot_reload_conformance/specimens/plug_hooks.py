@@ -240,6 +240,50 @@ specimen(
     bug="every reload doubles what the handler does",
 )
 
+specimen(
+    "filter-after-stop",
+    "HR-PLUG-13",
+    """
+    import logging
+
+    class Quiet(logging.Filter):
+        def filter(self, record):
+            return "password" not in record.getMessage()
+
+    class Service:
+        version = "1.0"
+
+        def start(self):
+            logging.getLogger("specimen").addFilter(Quiet())
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="added a filter to the logger 'specimen'",
+    bug="handlers are taken off again, and filters are forgotten",
+)
+specimen(
+    "excepthook-after-stop",
+    "HR-PLUG-13",
+    """
+    import sys
+
+    class Reporter:
+        version = "1.0"
+
+        def start(self):
+            sys.excepthook = report
+
+        def handle(self, request):
+            return "yes"
+
+    def report(*crash):
+        print("please report this", crash)
+    """,
+    says="start() replaced sys.excepthook",
+    bug="a crash reporter that goes on reporting when it is unloaded",
+)
+
 # HR-PLUG-17, health-tells-truth
 
 specimen(

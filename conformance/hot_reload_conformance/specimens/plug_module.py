@@ -7,6 +7,24 @@ from hot_reload_conformance.specimens.plugin_specimen import specimen
 # HR-PLUG-01, import-is-pure
 
 specimen(
+    "raises-the-recursion-limit",
+    "HR-PLUG-01",
+    """
+    import sys
+
+    sys.setrecursionlimit(5000)
+
+    class Service:
+        version = "1.0"
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="changed the recursion limit",
+    bug="one deep document, and all of the process gets another limit",
+)
+
+specimen(
     "sets-environment",
     "HR-PLUG-01",
     """

@@ -248,6 +248,37 @@ CHAIN = correct(
     PluginSubject(config={"host": "a"}, events=[{"text": "password=1"}, {"text": "hello"}]),
 )
 
+BEATING = correct(
+    "beating",
+    {
+        "beating_style.py": """
+            import threading
+
+            class Beating:
+                version = "1.0"
+
+                def __init__(self):
+                    self.timer = None
+
+                def start(self):
+                    self.timer = threading.Timer(600, self.beat)
+                    self.timer.daemon = True
+                    self.timer.start()
+
+                def beat(self):
+                    pass
+
+                def handle(self, request):
+                    return self.timer is not None
+
+                def stop(self):
+                    timer, self.timer = self.timer, None
+                    if timer is not None:
+                        timer.cancel()  # its thread ends of itself, in a moment
+        """
+    },
+)
+
 STYLES: tuple[CorrectPlugin, ...] = (
     FUNCTIONS,
     DATA_PACKAGE,
@@ -256,4 +287,5 @@ STYLES: tuple[CorrectPlugin, ...] = (
     PORT,
     LAZY_IMPORTER,
     CHAIN,
+    BEATING,
 )

@@ -99,6 +99,25 @@ specimen(
     bug="registries of serializers, encoders and signals hold every class ever registered",
 )
 specimen(
+    "slot-holds-the-last-one",
+    "HR-PLUG-14",
+    """
+    import logging
+
+    class Service:
+        version = "1.0"
+
+        def start(self):
+            # One place for all generations: each takes it over, and the last one keeps it.
+            logging.hot_reload_specimen = self.handle
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="after its unload the plugin is still in memory",
+    bug="a method of a library's class replaced by the plugin's own, and never put back",
+)
+specimen(
     "cache-holds-instance",
     "HR-PLUG-14",
     """

@@ -170,8 +170,7 @@ specimen(
         def __init__(self, config):
             self.config_schema = {SCHEMA}
             OPEN.append(socket.socket())
-            import builtins
-            vars(builtins).setdefault("hot_reload_specimen_sockets", []).append(OPEN[-1])
+            vars(socket).setdefault("hot_reload_specimen_sockets", []).append(OPEN[-1])
             for key, kind in (("host", str), ("port", int)):
                 if not isinstance(config.get(key), kind):
                     raise ValueError(f"{{key}}: not a {{kind.__name__}}")

@@ -57,6 +57,7 @@ CORRECT_HOSTS: tuple[tuple[str, str], ...] = (
     ("patching_host", "PatchingAdapter"),
     ("copy_on_write_host", "CopyOnWriteAdapter"),
     ("thread_host", "ThreadAdapter"),
+    ("nursery_host", "NurseryAdapter"),
 )
 """Module and adapter of each correct host: of different designs, and no clause may fail on one."""
 

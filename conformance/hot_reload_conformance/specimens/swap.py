@@ -147,6 +147,26 @@ class SubmodulesStayAdapter(PackageAdapter):
     host_class = SubmodulesStay
 
 
+class StaleSubmoduleBytecode(PackageHost):
+    def run(self, new: Generation, module: ModuleType, code: Any) -> None:
+        _, _, part = module.__name__.partition(".")
+        if part:  # only the package's own file is read as it is
+            path = str(self.root / new.name / f"{part}.py")
+            loader = importlib.machinery.SourceFileLoader(f"{new.name}.{part}", path)
+            code = loader.get_code(f"{new.name}.{part}")
+        super().run(new, module, code)
+
+
+@specimen(
+    "HR-SWAP-02",
+    says="of a package's own module of the same size",
+    bug="python/cpython#75953, in the modules of a package alone",
+)
+class StaleSubmoduleBytecodeAdapter(PackageAdapter):
+    name = "stale-bytecode-of-modules"
+    host_class = StaleSubmoduleBytecode
+
+
 class OneNamespaceForAll(PackageHost):
     """The name ``alpha.part`` means the generation that was made last."""
 
