@@ -6,6 +6,7 @@ Used by ``test_histories.py``, with Hypothesis, which shrinks, and by the comman
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import os
 import random
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hot_reload.watch.roots import DOUBT_SECONDS
 from hot_reload.watch.settings import WatchSettings
 from hot_reload_fixtures import PluginDirectory, SaveStyle
 
@@ -45,6 +47,7 @@ COOLDOWNS = (0.0, 1.0, 5.0)
 LIMITS = (2, 30)
 TRIES = (1, 3)
 WINDOW_SECONDS = 10.0
+_TICKS = itertools.count(1)
 BOUND_SECONDS = 3 * WINDOW_SECONDS + 5
 """Within so long all is done: limits one after the other, a grace, retries, a sweep."""
 
@@ -117,9 +120,14 @@ class History:
         with tempfile.TemporaryDirectory() as folder:
             async with open_scene(PluginDirectory(Path(folder) / "plugins")) as scene:
                 await scene.watch(settings=self.pace).start()
+                paused_seconds = 0.0
                 for step in self.steps:
+                    before = _names(scene.plugins.root)
                     self._act(step, scene)
+                    if paused_seconds >= DOUBT_SECONDS and before != _names(scene.plugins.root):
+                        _tick(scene.plugins.root)
                     await scene.run(step.then_seconds)
+                    paused_seconds = step.then_seconds
                 scene.watcher.enable()
                 scene.hints.allow()
                 last = scene.clock.now()
@@ -235,3 +243,15 @@ def _replace_root(root: Path) -> None:
         shutil.copytree(root, root.with_name("next"), symlinks=True)
         shutil.rmtree(root)
         root.with_name("next").rename(root)
+
+
+def _names(root: Path) -> list[str]:
+    return sorted(os.listdir(root)) if root.is_dir() else []
+
+
+def _tick(root: Path) -> None:
+    """Date a change of the directory ``root`` after the one before it: seconds lie between them,
+    which here pass within one tick of the file system's clock."""
+    if root.is_dir():
+        found = root.stat()
+        os.utime(root, ns=(found.st_atime_ns, found.st_mtime_ns + next(_TICKS)))
