@@ -20,6 +20,8 @@ VALUES_LIMIT = 20_000
 are written out wherever they are met: a hundred of them would fill the memory."""
 TEXT_LIMIT_CHARACTERS = 65_536
 """How long one text may be; what is longer is cut, and says so."""
+UNLIMITED_BITS = 2_000
+"""Of integers that are written out whatever limit of digits the interpreter has."""
 
 
 def log_event(
@@ -66,6 +68,8 @@ def plain_value(value: Any) -> Any:
     So are NaN and the infinities, which JSON has no numbers for: with one of them in it a line
     is none that a database or a server reads.
     """
+    if type(value) is str:  # most are: no need to make room for more
+        return _cut(value)
     return _plain_in(_Room(), value, 0)
 
 
@@ -73,9 +77,12 @@ def _plain_in(room: _Room, value: Any, depth: int) -> Any:
     room.left -= 1
     if room.left < 0:
         return f"… (more than {VALUES_LIMIT} values)"
-    if value is None or type(value) in (bool, int):
+    kind = type(value)
+    if value is None or kind is bool:
         return value
-    if type(value) is float:
+    if kind is int:
+        return _writable(value)
+    if kind is float:
         return value if math.isfinite(value) else str(value)
     try:
         return _plain(room, value, depth)
@@ -91,7 +98,7 @@ def _plain(room: _Room, value: Any, depth: int) -> Any:
     if isinstance(value, float):  # of somebody's own kind, as a number of numpy
         return _plain_in(room, float.__float__(value), depth)
     if isinstance(value, int):
-        return int.__int__(value)
+        return _writable(int.__int__(value))
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, os.PathLike):
@@ -110,6 +117,16 @@ def _plain(room: _Room, value: Any, depth: int) -> Any:
         # A container of somebody's own, or one that another thread changes.
         return text_of(value)
     return text_of(value)
+
+
+def _writable(number: int) -> int | str:
+    """``number``; hexadecimal text where Python refuses to write out so many digits."""
+    if number.bit_length() > UNLIMITED_BITS:
+        try:
+            str(number)
+        except ValueError:
+            return _cut(hex(number))
+    return number
 
 
 def _sized(container: Collection[Any]) -> str:

@@ -57,8 +57,13 @@ class LevelMethods:
     def critical(self, message: str, /, **fields: Any) -> bool:
         return self.log("CRITICAL", message, **fields)
 
-    def exception(self, message: str, /, error: BaseException | None = None, **fields: Any) -> bool:
-        """An ERROR with the traceback of ``error``; None: of the exception handled right now."""
+    def exception(self, message: str, error: BaseException | None = None, /, **fields: Any) -> bool:
+        """An ERROR with the traceback of ``error``; None: of the exception handled right now.
+
+        ``error=`` an exception means the same; anything else of this name is a field.
+        """
+        if error is None and isinstance(fields.get("error"), BaseException):
+            error = fields.pop("error")
         fields.setdefault("exc_info", True if error is None else error)
         return self.log("ERROR", message, **fields)
 

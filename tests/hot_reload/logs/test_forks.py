@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import os
-import signal
-import weakref
+import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.hot_reload.runtime.test_forks import in_child
 
 from hot_reload import Engine
-from hot_reload.logs import forks, sinks
-
-CHILD_SECONDS = 10
-
-
-def in_child(work: Any) -> int:
-    """How a forked child ended that did ``work``: 0, or the signal that ended its waiting."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(CHILD_SECONDS)
-            work()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return os.waitpid(pid, 0)[1]
+from hot_reload.errors import EngineMisuse
+from hot_reload.logs import SyncHotLogger, sinks
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -72,13 +54,25 @@ async def test_f34_a_child_is_refused_the_database_of_its_parent(tmp_path: Path)
         assert engine.counts.dropped_total == 0
 
 
-def test_f34_who_hears_of_forks_is_kept_alive_by_nobody() -> None:
-    class Sink:
-        def forked(self) -> None: ...
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_f34_a_child_is_refused_the_logger_of_its_parent_though_a_thread_asked_it() -> None:
+    held, over = threading.Event(), threading.Event()
 
-    sink = Sink()
-    forks.call_in_children(sink)
-    gone = weakref.ref(sink)
-    del sink
-    gc.collect()
-    assert gone() is None
+    def work() -> None:
+        with pytest.raises(EngineMisuse, match="the process that forked this one"):
+            log.flush()
+
+    with SyncHotLogger() as log:
+
+        def ask() -> None:
+            with log._asking:
+                held.set()
+                over.wait()
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        held.wait()
+        ended = in_child(work)
+        over.set()
+        thread.join()
+    assert ended == 0

@@ -111,3 +111,38 @@ async def test_f34_an_event_that_the_server_will_never_take_holds_up_nobody(
         assert taken[-1] == {"n": 10}
         assert sink.health_check()["healthy"]
         del sink
+
+
+async def test_f34_a_server_that_takes_nothing_for_now_gets_the_events_later() -> None:
+    """As one does whose key has run out, or whose proxy is set up wrongly."""
+    taken: list[int] = []
+    requests, status = 0, 400
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        requests += 1
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
+        batch = json.loads(await reader.readexactly(length))
+        taken.extend(each["n"] for each in batch if status == 200)
+        writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, Engine() as engine:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        sink = await load(engine, "http", url=url, batch_size=8, retry_seconds=3600)
+        for number in range(8):
+            engine.emit({"n": number})
+        await engine.settle()
+        assert sink.health_check()["refused"] == 2, "the first may be at fault; two in a row?"
+        assert requests == 4 + 3  # 8, 4, 2, 1; 6, 3, 1
+        for number in range(8, 16):
+            engine.emit({"n": number})
+        await engine.settle()
+        assert requests == 4 + 3, "it waits before it tries again"
+        status = 200
+        await sink.flush()
+        assert taken == [*range(2, 16)]
+        assert sink.health_check()["healthy"]
+        del sink

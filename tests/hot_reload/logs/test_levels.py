@@ -60,3 +60,12 @@ def test_f30_a_level_may_be_a_number() -> None:
     for level in (20, 25, "notice"):
         log.log(level, "m")
     assert [each["level"] for each in log.events] == ["INFO", "LEVEL 25", "NOTICE"]
+
+
+def test_f30_a_field_may_be_called_error() -> None:
+    log, error = Kept(), ValueError("no stock")
+    log.exception("a", error, error="E17")
+    log.exception("b", error=error)
+    assert [each.get("extra") for each in log.events] == [{"error": "E17"}, None]
+    for each in log.events:
+        assert each["exception"].endswith("ValueError: no stock\n")

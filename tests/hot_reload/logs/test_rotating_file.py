@@ -139,3 +139,45 @@ async def test_f34_a_file_that_takes_no_more_is_told_until_it_does(tmp_path: Pat
         assert sink.health_check()["healthy"] is True
         del sink
     assert lines_in(file) == [1, 3], "and no part of a line"
+
+
+async def test_f34_whenever_a_child_is_forked_the_descriptor_is_an_open_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the file is replaced too: the number of a closed one may be another file's."""
+    file = tmp_path / "app.log"
+    async with Engine() as engine:
+        sink = await load(engine, "rotating_file", path=str(file), limit_bytes=10)
+        engine.emit({"n": 1})
+        close, closed = os.close, []
+
+        def look(descriptor: int) -> None:
+            close(descriptor)
+            if sink._descriptor is not None:
+                closed.append(descriptor)
+                os.fstat(sink._descriptor)
+
+        monkeypatch.setattr(os, "close", look)
+        engine.emit({"n": 2})
+        monkeypatch.undo()
+        assert len(closed) == 1
+        assert engine.counts.dropped_total == 0
+    assert lines_in(file) == [2]
+
+
+async def test_f34_where_there_are_no_locks_either_it_grows_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "app.log"
+    (tmp_path / "app.log.1" / "in the way").mkdir(parents=True)
+
+    def no_locks(descriptor: int, operation: int) -> None:
+        raise OSError("no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    async with Engine() as engine:
+        await load(engine, "rotating_file", path=str(file), limit_bytes=10, backups=1)
+        engine.emit({"n": 1})
+        engine.emit({"n": 2})
+        assert engine.counts.dropped_total == 0
+    assert lines_in(file) == [1, 2]

@@ -64,3 +64,21 @@ async def test_f34_who_waited_for_a_lock_in_vain_does_not_wait_again(tmp_path: P
         engine.emit({"n": 3})
         assert waits == [f"PRAGMA busy_timeout={ms}" for ms in (0, 1000, 1000)]
         del sink
+
+
+async def test_f34_a_database_that_came_back_is_written_to_again(
+    tmp_path: Path, rows_of: Callable[[Path], list[Any]]
+) -> None:
+    """As a folder does that was renamed and renamed back, or unmounted for a while."""
+    folder, away = tmp_path / "logs", tmp_path / "away"
+    folder.mkdir()
+    async with Engine() as engine:
+        sink = await load(engine, "sqlite", path=str(folder / "app.db"), batch_size=1)
+        folder.rename(away)
+        engine.emit({"n": 1})
+        assert sink.health_check()["healthy"] is False
+        away.rename(folder)
+        engine.emit({"n": 2})
+        assert sink.health_check()["error"] == ""
+        del sink
+    assert [each["n"] for each in rows_of(folder / "app.db")] == [1, 2]

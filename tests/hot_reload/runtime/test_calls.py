@@ -120,3 +120,65 @@ async def test_nobody_is_inside_of_what_a_task_was_in_that_has_ended() -> None:
     go_on.set()
     await started[0]
     assert seen == ["a", None]
+
+
+async def _ended(task: asyncio.Task[None]) -> bool:
+    for _ in range(4):
+        await asyncio.sleep(0)
+    return task.done()
+
+
+async def test_who_waits_for_calls_waits_for_each_of_them_left_or_ended() -> None:
+    leases, ends = Leases(), [asyncio.Event() for _ in range(3)]
+
+    async def call(end: asyncio.Event, leave: bool) -> None:
+        inside = calls.inside("a", hook=False, leases=leases)
+        inside.__enter__()
+        await end.wait()
+        if leave:
+            inside.leave()
+
+    tasks = [
+        asyncio.create_task(call(end, leave))
+        for end, leave in zip(ends, (False, True, False), strict=True)
+    ]
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(leases.returned())
+    for end in ends:
+        assert not leases.idle
+        assert not await _ended(waiting)
+        end.set()
+    assert await _ended(waiting)
+    assert leases.idle
+    await asyncio.gather(*tasks)
+
+
+async def test_a_call_without_a_task_is_waited_for_until_it_is_left() -> None:
+    """As one that is driven by hand, from a callback of the loop."""
+    leases = Leases()
+    entered: list[calls.Inside] = []
+
+    def enter() -> None:
+        entered.append(calls.inside("a", hook=False, leases=leases))
+        entered[0].__enter__()
+
+    asyncio.get_running_loop().call_soon(enter)
+    await asyncio.sleep(0)
+    assert entered[0].owner is None
+    waiting = asyncio.create_task(leases.returned())
+    assert not await _ended(waiting)
+    entered[0].leave()
+    assert await _ended(waiting)
+
+
+async def test_a_leave_that_was_interrupted_as_it_told_the_waiter_is_done_again() -> None:
+    leases = Leases()
+    inside = calls.inside("a", hook=False, leases=leases)
+    inside.__enter__()
+    waiting = asyncio.create_task(leases.returned())
+    await asyncio.sleep(0)
+    assert leases._over is not None
+    leases._over.set_result(None)  # the line before the interruption
+    inside.leave()
+    assert await _ended(waiting)
+    assert calls.inside_any() is None

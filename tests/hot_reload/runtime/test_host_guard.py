@@ -9,6 +9,7 @@ import pytest
 
 from hot_reload import Engine
 from hot_reload.errors import MissingDependency
+from hot_reload.events import StageEntered
 from hot_reload.manifest import Dependency
 from hot_reload.outcome import Loaded, Operation, RefusalReason, Refused, RolledBack, Stage, Swapped
 from hot_reload.policy.graph import DependencyGraph
@@ -67,6 +68,23 @@ async def test_f22_a_guard_that_wants_to_end_the_host_only_refuses(
         assert isinstance(refused, Refused)
         assert f"a guard of the host raised {kind.__name__}: enough" in refused.explanation
         assert await engine.call("?") == ["1.0"]
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+async def test_f22_an_interrupt_in_a_guard_or_a_listener_is_the_users(bench: Bench) -> None:
+    async with Engine() as engine:
+        await engine.load(bench.plugin())
+        engine.guard(interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            engine._operations.barred(Operation.RELOAD, "counter")
+        engine._operations.guards.clear()
+        stop = engine.listen(interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            engine._operations._tell(StageEntered(1, "counter", Stage.START, 0.0))
+        stop()
 
 
 async def test_f22_a_guard_that_gives_no_reason_refuses(bench: Bench) -> None:

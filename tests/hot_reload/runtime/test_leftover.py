@@ -59,6 +59,37 @@ async def test_one_that_its_stop_cancels_is_none(bench: Bench) -> None:
         assert (await engine.reload("counter", force=True)).warnings == ()
 
 
+TOLD_TO_END = """
+import asyncio
+
+class Counter:
+    version = "1.0"
+
+    def start(self):
+        self.queue = asyncio.Queue()
+        self.task = asyncio.create_task(self.work())
+
+    async def work(self):
+        while await self.queue.get() is not None:
+            pass
+        await asyncio.sleep(0)
+
+    def write(self, event):
+        self.queue.put_nowait(event)
+
+    def stop(self):
+        self.queue.put_nowait(None)
+"""
+
+
+async def test_one_that_its_stop_tells_to_end_is_none(bench: Bench) -> None:
+    """As workers of queues are ended: it takes them a few turns of the loop."""
+    path = bench.plugins.write("counter", TOLD_TO_END)
+    async with Engine() as engine:
+        (await engine.load(path)).unwrap()
+        assert (await engine.reload("counter", force=True)).warnings == ()
+
+
 async def test_many_are_cut(bench: Bench) -> None:
     path = bench.plugins.write("counter", SOURCE.format(tasks=TOLD_LIMIT + 3, stop=""))
     async with Engine() as engine:

@@ -44,6 +44,15 @@ async def test_i17_what_is_set_on_the_running_loop_is_told_and_undone() -> None:
     assert loop.get_debug() is debug
 
 
+async def test_i17_what_was_left_alone_on_the_running_loop_is_not_told() -> None:
+    before = ProcessState.capture()
+    loop = asyncio.get_running_loop()
+    loop.set_debug(not loop.get_debug())
+    made = before.changes_by_now()
+    assert [str(each) for each in made] == ["changed the debug of the running event loop"]
+    assert undo(made) == ()
+
+
 def test_i17_another_loop_is_no_change(before: ProcessState) -> None:
     async def look() -> list[str]:
         return parts_of(before.changes_by_now())
@@ -88,6 +97,15 @@ def test_i17_a_module_that_comes_later_counts_from_its_defaults(
     assert [each.part for each in made] == ["HTTPS certificates"]
     undo(made)
     assert ssl._create_default_https_context is ssl.create_default_context
+
+
+def test_i17_a_module_that_went_has_nothing_to_be_put_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "ssl", ssl)
+    before = ProcessState.capture()
+    monkeypatch.delitem(sys.modules, "ssl")
+    assert "HTTPS certificates" not in parts_of(before.changes_by_now())
 
 
 def test_i17_an_alarm_is_told_and_taken_back_and_one_that_went_off_is_none() -> None:

@@ -538,6 +538,34 @@ async def test_hr_watch_11_w24_a_closed_engine_ends_the_watch_visibly(
         await scene.watcher.start()
 
 
+def task_of(name: str) -> asyncio.Task[Any]:
+    (found,) = [each for each in asyncio.all_tasks() if each.get_name() == f"watcher: {name}"]
+    return found
+
+
+async def test_hr_watch_11_a_watch_that_somebody_cancelled_says_so(started: Scene) -> None:
+    """As by who cancels every task of the loop; health must not go on to call it fine."""
+    task_of("turns").cancel()
+    await started.run(1)
+    health = started.watcher.health
+    assert not health.running
+    assert "cancelled" in (health.degraded or "")
+    assert started.hints.open_count == 0
+    await started.watcher.stop()
+    await started.watcher.start()
+    started.save("counter", 2)
+    await started.settle()
+    assert await started.answers("counter") == 2
+    assert started.watcher.health.running
+
+
+async def test_hr_watch_11_hints_go_on_where_their_task_was_cancelled(started: Scene) -> None:
+    task_of("listener").cancel()
+    await started.run(2)
+    assert started.hints.open_count == 1
+    assert started.watcher.health.running
+
+
 async def test_f40_the_pauses_between_restarts_grow_to_a_limit(scene: Scene) -> None:
     scene.hints.refuse(OSError("limit"))
     await scene.watch().start()

@@ -20,7 +20,8 @@ nowhere but to the URL.
 
 A server that answers 400, 413 or 422 will not take the same another time: the batch is halved
 until it takes the rest, and an event that it refuses by itself is given up, so that it holds up
-nobody behind it. ``refused`` in the sink's health says how many were.
+nobody behind it. ``refused`` in the sink's health says how many were. Of a server that takes
+nothing at all one event is given up each ``retry_seconds``, and the rest waits for its mending.
 """
 
 from __future__ import annotations
@@ -106,6 +107,8 @@ class HttpSink:
         self._written = 0
         self._refused = 0
         self._error = ""
+        self._taking = True
+        """Whether the server took anything since the last event that was given up."""
         self._not_before_seconds = 0.0
         self._turn = asyncio.Lock()
 
@@ -200,13 +203,17 @@ class HttpSink:
             del self._waiting[:1]
             self._refused += 1
             self._at_once = self._batch_size
+            failed, self._taking = not self._taking, False
         elif error:
-            self._not_before_seconds = asyncio.get_running_loop().time() + self._retry_seconds
-            raise DeliveryFailed(f"{len(self._waiting)} events are not delivered: {error}")
+            failed = True
         else:
             del self._waiting[:size]
             self._written += size
             self._batch = None
+            failed, self._taking = False, True
+        if failed:
+            self._not_before_seconds = asyncio.get_running_loop().time() + self._retry_seconds
+            raise DeliveryFailed(f"{len(self._waiting)} events are not delivered: {error}")
 
 
 class _Target:

@@ -16,6 +16,7 @@ cannot be rotated it grows on.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -25,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from hot_reload.config.schema import validate_config
-from hot_reload.logs.forks import call_in_children
 from hot_reload.logs.line import FORMATS, line_of
 from hot_reload.logs.sink_state import written_in
+from hot_reload.runtime.forks import call_in_children
 
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -131,11 +132,13 @@ class RotatingFileSink:
 
     def _replace(self, fresh: int) -> int:
         """Write to ``fresh`` from now on."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-        self._descriptor = fresh
         found = os.fstat(fresh)
         self._file = found.st_dev, found.st_ino
+        # Closed last: the number of a closed one is soon somebody else's file, and a child may
+        # be forked, or an interruption come, at any line.
+        old, self._descriptor = self._descriptor, fresh
+        if old is not None:
+            os.close(old)
         return fresh
 
     def _size_at_the_path(self, descriptor: int) -> int:
@@ -181,7 +184,8 @@ class RotatingFileSink:
             # Opened before the old one is closed, and its lock with it.
             fresh = self._open()
         except OSError as error:  # a line in a file that is too long is better than none
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
             self._rotation_error = f"cannot rotate: {error.strerror or error}"
             self._no_rotation_below_bytes = size + self._limit_bytes
             return descriptor

@@ -47,6 +47,7 @@ BUSY_SECONDS = 1.0
 """How long a write waits for another program that writes to the file; where one has waited for
 nothing, the next ones do not wait, since everything else in the process waits along."""
 _TABLE = "CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, event TEXT NOT NULL)"
+_NO_FILE = (-1, -1)
 _INSERT = "INSERT INTO events (event) VALUES (?)"
 
 
@@ -184,6 +185,7 @@ class SqliteSink:
             # Rows in a file that was moved away or deleted would reach nobody. Closed first:
             # SQLite tidies up by name, and would take the new file's log for its own.
             self._connection.close()
+            self._file = _NO_FILE  # a closed connection is to none, even if the file comes back
             self._connection = self._connected()
         return self._connection
 

@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hot_reload.config.schema import validate_config
-from hot_reload.logs.forks import call_in_children
 from hot_reload.logs.line import FORMATS, line_of
 from hot_reload.logs.sink_state import written_in
+from hot_reload.runtime.forks import call_in_children
 
 SCHEMA: Mapping[str, Any] = {
     "type": "object",

@@ -1,7 +1,7 @@
 """Forks: a lock that another thread held stays held in a forked child, for ever.
 
-Sinks are known here by weak references alone: what Python is told of forks it never forgets,
-and it must not keep an old generation of them in memory.
+Whoever has one is known here by a weak reference alone: what Python is told of forks it never
+forgets, and it must not keep an old generation of sinks in memory.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Forkable(Protocol):
 _known: weakref.WeakSet[Forkable] = weakref.WeakSet()
 
 
-def call_in_children(sink: Forkable) -> None:
-    """Let ``sink.forked`` be called in each child that is forked while ``sink`` is alive."""
-    _known.add(sink)
+def call_in_children(holder: Forkable) -> None:
+    """Let ``holder.forked`` be called in each child that is forked while ``holder`` is alive."""
+    _known.add(holder)
 
 
 def _in_child() -> None:
@@ -31,5 +31,4 @@ def _in_child() -> None:
         each.forked()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+os.register_at_fork(after_in_child=_in_child)
