@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-from hot_reload.runtime.dispatch import IN_MAILBOX
+from hot_reload.runtime.mailbox import IN_MAILBOX
 
 # Set and reset by hand: a context manager would take longer than the delivery itself.
 EMITTING: ContextVar[bool] = ContextVar("hot_reload_emitting", default=False)

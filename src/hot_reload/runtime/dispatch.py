@@ -19,8 +19,7 @@ import itertools
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator, Sequence
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any
 
@@ -39,9 +38,6 @@ _UNRUN = frozenset({CoroutineType, GeneratorType, AsyncGeneratorType})
 _NO_ANSWER = _UNRUN | {asyncio.Future, asyncio.Task, concurrent.futures.Future}
 """What cannot be the answer of a stage that changes events or judges them: at best it will hold
 one. A sink may well give such a thing: what it began goes on."""
-
-IN_MAILBOX: ContextVar[bool] = ContextVar("hot_reload_in_mailbox", default=False)
-"""Whether the present task delivers to an asynchronous sink, or was started by one that does."""
 
 PATIENT_ROUNDS = 8
 """How often an opening gate lets producers queue behind it before it holds them up."""
@@ -213,126 +209,6 @@ class Gate:
                 lambda: not self._closed or len(self._queue) < self._limit,
                 self._patience_seconds,
             )
-
-
-class Mailbox:
-    """The queue of one asynchronous sink's lineage, and the task that empties it.
-
-    One event at a time, in order, to whichever generation is the target then.
-    Posting is thread-safe; everything else belongs to the event loop's thread.
-    """
-
-    def __init__(self, name: str, counts: Counts, limit: int) -> None:
-        self.name = name
-        self._counts = counts
-        self._limit = limit
-        self._queue: deque[list[Any]] = deque()
-        """As at a gate: each in a cell, which is emptied as it is delivered."""
-        self._loop = asyncio.get_running_loop()
-        self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._paused = True
-        self._target: Deliver | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    def post(self, event: Any) -> None:
-        under_way = not self._idle.is_set()  # its cell stands in the queue, and waits no more
-        if len(self._queue) >= self._limit + under_way:
-            self._counts.drop(self.name)
-            return
-        self._queue.append([event])
-        _call_on(self._loop, self._wake.set)
-
-    def aim(self, target: Deliver) -> None:
-        """Deliver to ``target`` from the next event on; what is under way ends where it is."""
-        self._target = target
-        self._paused = False
-        self._wake.set()
-        if self._task is None:
-            self._start()
-
-    def pause(self) -> None:
-        """Take up no further event until ``aim``."""
-        self._paused = True
-
-    def orphan(self) -> None:
-        """Keep what is queued for a target to come, and let go of the one that was."""
-        self._paused = True
-        self._target = None
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no delivery is under way."""
-        return self._idle.is_set()
-
-    async def idle(self) -> None:
-        """Return when what is under way now has ended."""
-        await self._idle.wait()
-
-    async def empty(self) -> None:
-        """Return when everything that was posted before has been delivered."""
-        while (self._queue and not self._paused) or not self._idle.is_set():
-            await self._idle.wait()
-            await asyncio.sleep(0)
-
-    def abandon(self) -> None:
-        """Cancel the delivery that is under way, and go on with the next event."""
-        if self._task is not None:
-            self._task.cancel()
-            self._idle = asyncio.Event()
-            self._idle.set()
-            self._start()
-
-    async def end(self, grace: Callable[[asyncio.Task[None]], Awaitable[object]]) -> None:
-        """Stop; what is left is counted as dropped. ``grace`` waits for the task, in bounds."""
-        self.pause()
-        if self._task is not None:
-            self._task.cancel()
-            await grace(self._task)
-        while self._queue:
-            if self._queue.popleft():
-                self._counts.drop(self.name)
-
-    def _start(self) -> None:
-        self._task = self._loop.create_task(
-            self._run(self._idle), name=f"mailbox of sink {self.name!r}"
-        )
-        self._task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """Go on after an interruption, as by a signal: nobody else ends it uncancelled."""
-        if task is self._task and not task.cancelling():
-            self._idle.set()
-            self._idle = asyncio.Event()
-            self._idle.set()
-            self._start()
-
-    async def _run(self, idle: asyncio.Event) -> None:
-        IN_MAILBOX.set(True)
-        while self._idle is idle:  # abandoned runs end here
-            self._wake.clear()
-            while self._idle is idle and self._queue and not self._paused and self._target:
-                idle.clear()
-                try:
-                    await self._deliver_first(self._target)
-                finally:
-                    idle.set()
-            await self._wake.wait()
-
-    async def _deliver_first(self, target: Deliver) -> None:
-        cell = self._queue[0]
-        try:
-            if cell:
-                await target(cell.pop())
-        except BaseException:
-            task = asyncio.current_task()
-            if not cell and not (task and task.cancelling()):  # that is counted by the target
-                self._counts.drop(self.name)
-            raise
-        finally:
-            if not cell and self._queue and self._queue[0] is cell:
-                self._queue.popleft()
 
 
 class Dispatch:
@@ -518,7 +394,7 @@ class Dispatch:
                 await self._left.wait()
 
     def _signal(self) -> None:
-        _call_on(self._loop, self._left.set)
+        call_on(self._loop, self._left.set)
 
 
 def _is_inside(view: View) -> bool:
@@ -560,7 +436,8 @@ def _unrun(answer: Any) -> TypeError:
     return TypeError(f"a {type(answer).__name__} came back where an answer belongs")
 
 
-def _call_on(loop: asyncio.AbstractEventLoop, callback: Callable[[], Any]) -> None:
+def call_on(loop: asyncio.AbstractEventLoop, callback: Callable[[], Any]) -> None:
+    """Call ``callback`` in ``loop``: at once where that runs here. A closed one gets nothing."""
     if asyncio._get_running_loop() is loop:  # None outside of any loop
         callback()
         return

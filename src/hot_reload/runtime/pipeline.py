@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
 from hot_reload.outcome import Role
-from hot_reload.runtime.dispatch import Counts, Deliver, Dispatch, Gate, Mailbox, View
+from hot_reload.runtime.dispatch import Counts, Deliver, Dispatch, Gate, View
 from hot_reload.runtime.generation import TRANSFORMS, Generation
 from hot_reload.runtime.immediate import immediate
+from hot_reload.runtime.mailbox import Mailbox
 from hot_reload.settings import Settings
 
 _STAGES = frozenset({*TRANSFORMS, Role.SINK})
