@@ -56,6 +56,8 @@ class Check:
     """The module that holds ``run``."""
     explores: bool = False
     """It makes hosts of its own, as many as the budget allows, and has no variants."""
+    repeats: bool = False
+    """It reloads many times in each variant: on a slow host that takes minutes."""
 
     @property
     def id(self) -> str:
@@ -137,12 +139,14 @@ def check(
     deadline_seconds: float = 10.0,
     ports: Callable[[], Ports] = Ports,
     explores: bool = False,
+    repeats: bool = False,
 ) -> Callable[[F], F]:
     """Register the decorated function as a check of the clause ``code``.
 
     ``variants`` is a sequence, or a function of the adapter's class that gives one;
     ``ports`` makes other deadlines or another clock than the usual ones for each variant;
-    ``explores`` is for plain functions that make hosts of their own, as machines do.
+    ``explores`` is for plain functions that make hosts of their own, as machines do;
+    ``repeats`` for what reloads many times in each variant.
 
     Raises:
         KeyError: there is no such clause.
@@ -162,6 +166,7 @@ def check(
             order=len(_checks),
             module=function.__module__,
             explores=explores or kind is Kind.MACHINE,
+            repeats=repeats,
         )
         if any(each.id == made.id for each in _checks):
             raise ValueError(f"two checks are called {made.id}")

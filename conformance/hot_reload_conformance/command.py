@@ -70,6 +70,7 @@ def self_test(adapter: str) -> None:
 
     Ends with 0 where every check can rely on it, with 1 where it has to be mended.
     """
+    from hot_reload_conformance.bench.cost import slowness
     from hot_reload_conformance.bench.runner import self_test as problem_of
     from hot_reload_conformance.door import hosts_of
 
@@ -84,6 +85,10 @@ def self_test(adapter: str) -> None:
     for name, problem in problems.items():
         click.secho(f"{name}: ", nl=False, bold=True)
         click.secho(problem or "the adapter is right", fg="red" if problem else "green")
+    for host in hosts:
+        slow = "" if problems[host.name] else slowness(host)
+        if slow:
+            click.echo(f"{host.name}: {slow}")
     if not any(problems.values()):
         click.echo(f"next: pytest --hot-reload-conformance {adapter}")
     sys.exit(1 if any(problems.values()) else 0)

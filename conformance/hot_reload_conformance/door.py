@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from hot_reload_conformance.adapter import HostAdapter
-from hot_reload_conformance.bench.budgets import BUDGETS
+from hot_reload_conformance.bench.budgets import BUDGETS, budget_of
+from hot_reload_conformance.bench.cost import told
 from hot_reload_conformance.bench.judge import Judge, Replay, Subject, narrowed
 from hot_reload_conformance.check import Check, all_checks, host_checks, plugin_checks
 from hot_reload_conformance.contract.clause import Kind, Level
@@ -62,7 +63,7 @@ def run_contract(
     codes = {clause_named(each).code for each in only}
     _known_checks(checks)
     expectations = Expectations.of(configuration.expected_failures, all_checks())
-    judge = Judge(BUDGETS[profile], expectations)
+    judge = Judge(budget_of(profile, whole=bool(only or checks)), expectations)
     found = list(_subjects(subjects, configuration))
     unused = expectations.check_subjects((each.name for each in found), all_known=not subjects)
     judged: list[SubjectReport] = []
@@ -106,6 +107,7 @@ def finished(
         stale=tuple(expectations.stale(results, every)),
         notes=(
             *notes,
+            *told(results),
             *(
                 f"expected failures of {name!r} are not used: no such subject here"
                 for name in unused
@@ -207,7 +209,7 @@ def parametrize_with_contract(
     if profile not in BUDGETS:
         raise LookupError(f"there is no profile {profile!r}.{did_you_mean(profile, BUDGETS)}")
     _known_checks(checks)
-    judge = Judge(BUDGETS[profile])
+    judge = Judge(budget_of(profile, whole=bool(checks or variants)))
     subject = _one(adapter, root)
     marks = pytest.mark.parametrize(
         "clause_check",
@@ -270,7 +272,7 @@ class _ClauseCheck:
         result = self._judge.judge(self._subject, self.check)
         if result.verdict is Verdict.PASS:
             return
-        if result.verdict is Verdict.NOT_CLAIMED:
+        if result.verdict in (Verdict.NOT_CLAIMED, Verdict.NOT_RUN):
             pytest.skip(result.reason)
         if result.verdict is not Verdict.KIT_ERROR and self.check.clause.level is Level.SHOULD:
             pytest.xfail(f"SHOULD {headline(result)}")

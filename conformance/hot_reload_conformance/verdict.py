@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from hot_reload_conformance.explored import Explored
 
+THINNED = "thinned: "
+"""How the note of a result begins of which something was left out."""
+
 
 class Verdict(enum.Enum):
     """The answer for one clause. Only ``PASS`` is a pass."""
@@ -74,6 +77,11 @@ class CheckResult:
     """A pass that was expected to be a failure: nothing against the subject, but the run fails."""
     explored: Explored | None = None
     """Of a state machine: the rules and transitions that its examples went through."""
+
+    @property
+    def thinned(self) -> bool:
+        """Whether only some of its variants ran, or none, since the host is slow."""
+        return any(note.startswith(THINNED) for note in self.notes)
 
 
 @dataclass(frozen=True, slots=True)

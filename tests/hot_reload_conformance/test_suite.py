@@ -380,6 +380,36 @@ def test_the_report_is_the_same_with_workers(project: Any, workers: tuple[str, .
     assert [each["variant"] for each in roll["checks"][0]["findings"]] == ["import", "start"]
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("r.html", "writes JSON, and r.html ends in .html: write --hot-reload-report=r.json."),
+        ("out/r.xml", "write --hot-reload-report=out/r.json. JUnit XML is written by --junitxml."),
+        ("plugins", "plugins is a folder: name a file in it, plugins/r.json"),
+    ],
+)
+def test_a_report_that_would_not_be_what_its_name_says_is_refused(
+    project: Any, name: str, says: str
+) -> None:
+    project.plugin()
+    result = project.conformance("plugins", f"--hot-reload-report={name}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{says}"])
+    assert not (project.path / name).is_file()
+
+
+def test_a_run_of_a_slow_host_is_thinned_and_what_is_named_runs_whole(project: Any) -> None:
+    project.host()
+    slow = "\nfrom hot_reload_conformance.bench import judge\njudge.case_seconds = lambda _: 1.5\n"
+    project.write("conftest.py", (project.path / "conftest.py").read_text() + slow)
+    said = _unwrapped(project.conformance("host.py"))
+    words = "one load and reload takes 1.5 s, so the run was thinned: "
+    assert f"toy: {words}" in said
+    assert "everything does with --hot-reload-profile ci" in said
+    for whole in (("-k", "HR-ROLL"), ("--hot-reload-profile", "ci")):
+        assert words not in _unwrapped(project.conformance("host.py", *whole))
+
+
 def test_the_default_runs_with_workers(project: Any) -> None:
     project.with_all_plugins()
     result = project.conformance("-n", "2", "-k", "HR-PLUG-02")

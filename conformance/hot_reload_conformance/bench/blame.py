@@ -6,6 +6,7 @@ mistake of the adapter. Either way its author wants the line of his own file.
 
 from __future__ import annotations
 
+import dis
 import inspect
 import os
 import traceback
@@ -16,6 +17,7 @@ _PORT = inspect.getsourcefile(HostAdapter)
 _KIT = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _BROKEN = (AttributeError, NameError, TypeError)
 _NO_ANSWER = (LookupError, AssertionError)
+_RAISES = ("RAISE_VARARGS", "RERAISE")
 
 
 def files_of(adapter: type[HostAdapter]) -> frozenset[str]:
@@ -61,6 +63,26 @@ def raised_by(adapter: type[HostAdapter], error: BaseException, *, answers: bool
     own = any(code.co_qualname.startswith(f"{each.__qualname__}.") for each in adapter.__mro__)
     broken = isinstance(error, _BROKEN) or (answers and own and isinstance(error, _NO_ANSWER))
     return place(adapter, error) if broken else ""
+
+
+def slip(adapter: type[HostAdapter], error: BaseException) -> str:
+    """The place where ``error`` came up in ``adapter`` and no ``raise`` made it; "": elsewhere.
+
+    It may be the refusal that is meant, a name that is in no dict say, or a mistake: its author
+    is to know that it was not the host.
+    """
+    frames = list(traceback.walk_tb(error.__traceback__))
+    code = frames[-1][0].f_code if frames else None
+    if code is None or code.co_filename not in files_of(adapter):
+        return ""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or dis.opname[code.co_code[trace.tb_lasti]] in _RAISES:
+        return ""
+    if not any(code.co_qualname.startswith(f"{each.__qualname__}.") for each in adapter.__mro__):
+        return ""  # a host may stand in the adapter's file
+    return f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}, in {code.co_name}()"
 
 
 def of_the_kit(adapter: type[HostAdapter], error: BaseException) -> bool:

@@ -33,7 +33,7 @@ from hot_reload_conformance.adapter import (
     Ports,
     Reply,
 )
-from hot_reload_conformance.bench.blame import at, raised_by
+from hot_reload_conformance.bench.blame import at, raised_by, slip
 from hot_reload_conformance.probe import Recording
 from hot_reload_conformance.verdict import KitError, NotClaimed, Step, Violation
 
@@ -57,6 +57,8 @@ class Budget:
     """Judge watches that do not take the kit's clock as well: seconds to minutes each."""
     simulated_runs: int = 12
     """How often the simulation runs each of its scripts, with other decisions each time."""
+    check_seconds: float | None = None
+    """How long the variants of one check may take together on a slow host; None: run them all."""
     seed: int | None = None
     replay: str = ""
     """What a machine or a simulation replays instead of exploring: what follows ``CODE=`` in a
@@ -84,6 +86,8 @@ class Case:
     """The adapter's operation that is under way, or was the last."""
     raised_at: str = ""
     """Through which line of the adapter the last operation that raised did so, in brackets."""
+    by_adapter: str = ""
+    """Says where the last operation failed in the adapter itself, and not in its host."""
     closed: bool = False
     """Set by a check that closes the adapter itself."""
     _writes: int = 0
@@ -259,7 +263,7 @@ class Case:
         if not reply.ok:
             raise Violation(
                 f"a good {spec.ref} {spec.version} does not load: "
-                f"{reply.everything or 'no reason given'}",
+                f"{reply.everything or 'no reason given'}{self.by_adapter}",
                 expected="loaded",
                 seen="refused",
             )
@@ -273,7 +277,7 @@ class Case:
         if not reply.ok:
             raise Violation(
                 f"a good edit of {spec.ref} to {spec.version} does not reload: "
-                f"{reply.everything or 'no reason given'}",
+                f"{reply.everything or 'no reason given'}{self.by_adapter}",
                 expected="reloaded",
                 seen="refused",
             )
@@ -314,6 +318,7 @@ class Case:
     async def _operate(self, operation: str, ref: Any) -> Reply:
         """``ref`` is what the adapter's method is given: a plugin's, as a rule."""
         method = getattr(self.adapter, operation)
+        self.by_adapter = ""
         with _heard() as heard:
             outcome = await self._contained(
                 method(ref), f"{operation} {ref}", self.adapter.operation_deadline_seconds
@@ -324,6 +329,8 @@ class Case:
                 raise error  # the adapter says that its host has no such operation
             self._blame_adapter(error, f"{operation}({ref!r})")
             self.raised_at = at(type(self.adapter), error)
+            own = slip(type(self.adapter), error)
+            self.by_adapter = f" (raised by your adapter itself, at {own})" if own else ""
             if not isinstance(error, Exception):
                 self.escaped.append(error)
             reply = Reply(ok=False, message=_named(error), channel=Channel.RAISED)
@@ -343,6 +350,7 @@ class Case:
             )
             reply = replace(reply, channel=channel)
         said = "ok" if reply.ok else f"failed: {reply.everything.strip() or 'no word why'}"
+        said += self.by_adapter
         about = ref.name if isinstance(ref, Path) else ref
         self.tell(f"{operation} {about}", seen=said if len(said) < 300 else said[:297] + "...")
         return reply

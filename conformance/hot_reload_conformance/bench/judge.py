@@ -7,6 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from hot_reload_conformance.bench.case import Budget
+from hot_reload_conformance.bench.cost import (
+    affordable,
+    case_seconds,
+    left_out,
+    patient,
+    spread,
+    thinned,
+)
 from hot_reload_conformance.bench.runner import run_host_check, self_test
 from hot_reload_conformance.check import Check
 from hot_reload_conformance.subject import HostSubject, PluginUnderTest
@@ -47,6 +55,8 @@ class Judge:
     expectations: Expectations = field(default_factory=Expectations)
     replay: Replay | None = None
     _self_tests: dict[tuple[type, str], str | None] = field(default_factory=dict)
+    _costs: dict[tuple[type, str], float] = field(default_factory=dict)
+    """What one case takes, in seconds."""
 
     def judge(self, subject: Subject, check: Check) -> CheckResult:
         """What ``check`` finds on ``subject``, expected failures applied.
@@ -62,8 +72,8 @@ class Judge:
         except Exception as error:
             reason = f"the kit itself broke: {type(error).__name__}: {error}"
             result = kit_error(subject.name, check, reason)
-        if self.replay is not None and result.verdict is Verdict.PASS:
-            return result  # one variant that passes proves no expected failure stale
+        if (self.replay is not None or result.thinned) and result.verdict is Verdict.PASS:
+            return result  # some variants that pass prove no expected failure stale
         return self.expectations.applied(result)
 
     def _run(self, subject: Subject, check: Check, budget: Budget) -> CheckResult:
@@ -74,7 +84,25 @@ class Judge:
         problem = self._self_test(subject)
         if problem is not None:
             return kit_error(subject.name, check, f"your adapter fails its self-test: {problem}")
-        return run_host_check(subject, check, budget)
+        seconds = self._cost(subject)
+        check = patient(check, seconds)
+        most = affordable(seconds, budget)
+        if most is None or self.replay is not None:
+            return run_host_check(subject, check, budget)
+        if (check.explores or check.repeats) and check.needs <= subject.claims:
+            return left_out(subject, check, seconds)
+        every = check.variants(subject.adapter)
+        names = [each.name for each in spread(every, most)]
+        result = run_host_check(subject, narrowed(check, names), budget)
+        if len(names) == len(every) or result.verdict is Verdict.NOT_CLAIMED:
+            return result
+        return replace(result, notes=(*result.notes, thinned(seconds)))
+
+    def _cost(self, subject: HostSubject) -> float:
+        key = (subject.adapter, subject.name)
+        if key not in self._costs:
+            self._costs[key] = case_seconds(subject)
+        return self._costs[key]
 
     def _self_test(self, subject: HostSubject) -> str | None:
         key = (subject.adapter, subject.name)

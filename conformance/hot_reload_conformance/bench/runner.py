@@ -353,6 +353,15 @@ async def closed(case: Case, deadline_seconds: float = OPEN_DEADLINE_SECONDS) ->
     case.closed = True
     try:
         await within(case.adapter.close(), deadline_seconds)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
+            raise  # it came out of the host, which awaited something cancelled
+        raise KitError(
+            "your adapter's close() cancels the task that it is called from, which is the kit's: "
+            "of asyncio.all_tasks() take none but those that your host began, the difference of "
+            "what is there before and after it is made in open(), say"
+        ) from None
     except Violation as late:
         raise KitError(f"your adapter's close() {late.message}") from None
     except Exception as error:

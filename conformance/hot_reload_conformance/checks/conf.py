@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,13 +52,17 @@ _CHANGES = [
     Variant("a new key", Change(_set("gamma", "more", 7), ("gamma",))),
     Variant("a key less", Change(lambda s: s["beta"].pop("nested"), ("beta",))),
     Variant("two plugins", Change(_two, ("alpha", "gamma"))),
+    Variant("a part gone", None),
 ]
 
 
 @check("HR-CONF-01", variants=_CHANGES)
-async def applied(case: Case, change: Change) -> None:
+async def applied(case: Case, change: Change | None) -> None:
     file = SettingsFile(case)
     await file.applied()
+    if change is None:
+        await _part_gone(case, file)
+        return
     for settings in (_changed(change, file.running), copy.deepcopy(file.running)):
         mark = case.recording.mark()
         await file.took(settings, f"another part for {', '.join(change.concerns)}")
@@ -70,6 +75,31 @@ async def applied(case: Case, change: Change) -> None:
             expected=f"only {', '.join(change.concerns)}",
             seen=[str(m) for m in case.recording.moments[mark:] if m.plugin in strange],
         )
+
+
+async def _part_gone(case: Case, file: SettingsFile) -> None:
+    """What a plugin then has is the host's to say: none, defaults, or it is refused."""
+    before = await file.seen()
+    rest = {name: settings for name, settings in file.running.items() if name != "beta"}
+    file.write(file.text(rest), "without a part for beta")
+    reply = await file.apply()
+    after = await file.seen()
+    if not reply.ok:
+        await file.expect_running("after a settings file without a part for beta was refused")
+        return
+    case.expect(
+        after.get("beta") != before["beta"],
+        "a settings file without a part for beta was applied, and beta still runs with the "
+        "settings that it had: no file has them any more",
+        expected="no settings, defaults, or a refusal of the file",
+        seen=after.get("beta"),
+    )
+    case.expect(
+        all(after.get(name) == before[name] for name in rest),
+        "a settings file without a part for beta was applied, and others have other settings too",
+        expected={name: before[name] for name in rest},
+        seen={name: after.get(name) for name in rest},
+    )
 
 
 def _changed(change: Change, settings: Settings) -> Settings:
@@ -142,8 +172,10 @@ async def invalid_keeps_old(case: Case, value: tuple[str, str]) -> None:
     if line is not None:
         # A parser may find out only behind the end of a value where it began to be wrong.
         near = {line - 1, line, line + 1} if "half" in what else {line}
+        # Of a file that was cut, its end is the line: tomllib says no more than this.
+        at_end = "half" in what and re.search(r"end of (the )?(document|file|input)", rest, re.I)
         case.expect(
-            bool(near & numbers_in(rest)),
+            bool(near & numbers_in(rest)) or bool(at_end),
             f"the refusal of {said} does not name the line",
             expected=f"line {line}",
             seen=words,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hot_reload_conformance.adapter import Claim, HostAdapter, implements
+from hot_reload_conformance.adapter import Claim, HostAdapter, Reply, implements
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.graph_holds import all_stand_in
@@ -22,7 +22,7 @@ from hot_reload_conformance.checks.graphs import (
 )
 from hot_reload_conformance.checks.stages import CAUSE, STATE_STAGES
 from hot_reload_conformance.contract.clause import Kind
-from hot_reload_conformance.probe import PlannedError, raising
+from hot_reload_conformance.probe import Moment, PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 # HR-DEPS-01
@@ -126,6 +126,13 @@ async def dependency_order(case: Case, drawn: Drawn) -> None:
         for what in pairs:
             done = case.recording.moments[mark:]
             pairs[what] += expect_order(case, edges, done, what, f"in a reload of {name!r}")
+    if implements(case.adapter, "unload_with_dependents"):
+        name = dice.choice([each for each in edges if len(graph.closure(each)) > 1])
+        mark = case.recording.mark()
+        await case.unload_with_dependents(name)
+        done = case.recording.moments[mark:]
+        how = f"in an unload of {name!r} with its dependents"
+        pairs["stop"] += expect_order(case, edges, done, "stop", how)
     mark, case.closed = case.recording.mark(), True
     await case.guarded(case.adapter.close(), "close")
     case.tell("close the host")
@@ -178,6 +185,12 @@ def described(edges: Edges) -> str:
 class Culprit:
     name: str
     what: str
+    says_no: bool = False
+    """Its health check answers no, instead of raising."""
+
+    @property
+    def text(self) -> str:
+        return f"{self.what} of {self.name!r}"
 
 
 def _culprits(adapter: type[HostAdapter]) -> Sequence[Variant]:
@@ -189,6 +202,10 @@ def _culprits(adapter: type[HostAdapter]) -> Sequence[Variant]:
             edited = ("base",) * (what in ("import", "start", "on_reload"))
             for name in (*edited, "left", "top"):
                 found.append(Variant(f"{what} of {name}", Culprit(name, what)))
+    if "health_check" in adapter.stages:
+        for name in ("left", "top"):
+            culprit = Culprit(name, "health_check", says_no=True)
+            found.append(Variant(f"health_check of {name} says no", culprit))
     return found
 
 
@@ -197,18 +214,13 @@ async def cascade_is_atomic(case: Case, culprit: Culprit) -> None:
     graph = Graph.of(case, DIAMOND, state=culprit.what in STATE_STAGES)
     await graph.load()
     before, serials = await graph.seen(), await graph.serials()
+    mark = case.recording.mark()
     graph.edit("base")
-    fault = raising(PlannedError, CAUSE)
-    case.recording.plan(culprit.what, fault, plugin=culprit.name)
-    reply = await case.reload("base")
-    if case.recording.pending():
-        case.recording.unplanned()
-        raise NotClaimed(
-            f"{culprit.what} of {culprit.name!r} in a reload of 'base': this host does not run it"
-        )
+    reply = await _struck(case, graph, culprit)
+    failed = case.recording.moments[mark:]
     case.expect(
         not reply.ok,
-        f"{culprit.what} of {culprit.name!r} failed in a reload of 'base', which it needs or is, "
+        f"{culprit.text} failed in a reload of 'base', which it needs or is, "
         "and the reload says success",
         expected="a failed reload",
         seen="success",
@@ -217,7 +229,7 @@ async def cascade_is_atomic(case: Case, culprit: Culprit) -> None:
     moved = sorted(name for name in before if after.get(name) != before[name])
     case.expect(
         not moved,
-        f"after {culprit.what} of {culprit.name!r} failed in a reload of 'base', "
+        f"after {culprit.text} failed in a reload of 'base', "
         f"{', '.join(moved)} did not go back to what they ran and imported",
         expected=[before[name] for name in moved],
         seen=[after.get(name, "no answer") for name in moved],
@@ -226,8 +238,7 @@ async def cascade_is_atomic(case: Case, culprit: Culprit) -> None:
     if Claim.BLUE_GREEN in case.claims:
         case.expect(
             now == serials,
-            f"after {culprit.what} of {culprit.name!r} failed in a reload of 'base', other "
-            "instances serve than before",
+            f"after {culprit.text} failed in a reload of 'base', other instances serve than before",
             expected=serials,
             seen=now,
         )
@@ -239,6 +250,51 @@ async def cascade_is_atomic(case: Case, culprit: Culprit) -> None:
         "after a cascade that failed, the next good reload does not reach all of it",
         expected=sorted(graph.trees().values()),
         seen=sorted(seen.values()),
+    )
+    if Claim.HOOKS in case.claims and any(m.what == "stop" for m in case.recording.moments):
+        _expect_stopped(case, graph, culprit, failed, serials)
+
+
+async def _struck(case: Case, graph: Graph, culprit: Culprit) -> Reply:
+    """The reload of ``base`` in which ``culprit`` fails.
+
+    Raises:
+        NotClaimed: this host does not come to it.
+    """
+    recording = case.recording
+    key = (culprit.name, graph.spec(culprit.name).version)
+    if culprit.says_no:
+        recording.health[key] = False
+    else:
+        recording.plan(culprit.what, raising(PlannedError, CAUSE), plugin=culprit.name)
+    mark = recording.mark()
+    reply = await case.reload("base")
+    came = any((m.plugin, m.what) == (culprit.name, culprit.what) for m in recording.moments[mark:])
+    recording.health.pop(key, None)
+    recording.unplanned()
+    if not came:
+        raise NotClaimed(f"{culprit.text} in a reload of 'base': this host does not run it")
+    return reply
+
+
+def _expect_stopped(
+    case: Case, graph: Graph, culprit: Culprit, failed: Sequence[Moment], serving: Sequence[str]
+) -> None:
+    """Each new generation of the cascade that had started was stopped, dependents first."""
+    serves = {int(reply.rpartition("#")[2]) for reply in serving}
+    moments = [m for m in failed if m.serial not in serves]
+    started = {(m.plugin, m.serial) for m in moments if (m.what, m.phase) == ("start", "end")}
+    stopped = {(m.plugin, m.serial) for m in moments if m.what == "stop"}
+    left = sorted({plugin for plugin, _ in started - stopped})
+    case.expect(
+        not left,
+        f"{culprit.text} failed in a reload of 'base', and the new {', '.join(left)}, which had "
+        f"started before, {'was' if len(left) == 1 else 'were'} never stopped",
+        expected="stop of all that had started",
+        seen=[str(m) for m in moments if m.what in ("start", "stop")],
+    )
+    expect_order(
+        case, graph.edges, moments, "stop", f"as {culprit.text} failed, and it rolled back"
     )
 
 

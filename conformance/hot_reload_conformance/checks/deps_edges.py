@@ -104,13 +104,21 @@ async def cycle_named(case: Case, cycle: Cycle | None) -> None:
 # HR-DEPS-06
 
 RANGED = ("base<2",)
+_TENTH = "the tenth release"
+"""Compared as texts, 10.0 comes before 2."""
 
 
 @check(
     "HR-DEPS-06",
     variants=[
         Variant(name, name)
-        for name in ("the new one is outside", "inside, then outside", "a narrower range", "a load")
+        for name in (
+            "the new one is outside",
+            "inside, then outside",
+            "a narrower range",
+            "a load",
+            _TENTH,
+        )
     ],
     needs=(Claim.RELOAD,),
 )
@@ -145,9 +153,10 @@ async def version_range(case: Case, script: str) -> None:
         await expect_refused(case, graph, reply, what, ("user", "base"), mark)
         return
     mark = case.recording.mark()
-    case.write(base.at("v8", release="2.0"))
+    release = "10.0" if script == _TENTH else "2.0"
+    case.write(base.at("v8", release=release))
     reply = await case.reload("base")
-    what = "'base' 2.0, of which 'user' needs 'base<2',"
+    what = f"'base' {release}, of which 'user' needs 'base<2',"
     await expect_refused(case, graph, reply, what, ("user", "base"), mark)
 
 

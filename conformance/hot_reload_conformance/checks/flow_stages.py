@@ -32,6 +32,8 @@ class Change:
     cancelled: bool = False
     state: bool = False
     threads: bool = False
+    raises: bool = False
+    """The redactor raises at one event before the reload and at one behind it."""
 
 
 def _changes(adapter: type[HostAdapter]) -> Sequence[Variant]:
@@ -41,6 +43,8 @@ def _changes(adapter: type[HostAdapter]) -> Sequence[Variant]:
         Variant("reload", Change("while it was reloaded")),
         Variant("reloads", Change("while it was reloaded three times", 3)),
     ]
+    change = Change("while it was reloaded, and its redactor raised", raises=True)
+    found.append(Variant("the redactor raises", change))
     if Claim.THREADS in adapter.claims:
         change = Change("while it was reloaded under threads", 3, threads=True)
         found.append(Variant("reloads under threads", change))
@@ -67,6 +71,10 @@ async def stages_agree(case: Case, change: Change) -> None:
     await case.loaded(spec)
     threads = ("t1", "t2") if change.threads else ()
     async with Traffic(case, threads=threads) as traffic:
+        if change.raises:
+            for version in ("v1", "v2"):
+                fault = probe.raising(probe.PlannedError)
+                case.recording.plan("redactor", fault, plugin=spec.name, version=version)
         if change.fault is not None:
             await change.fault.strike(case, spec.at("v2"))
         elif change.cancelled:
@@ -78,8 +86,11 @@ async def stages_agree(case: Case, change: Change) -> None:
         raise CannotJudge("the host accepted none of the events that were emitted")
     if not case.recording.passes:
         raise NotClaimed("stages: no event went through a stage; have render() obey `spec.roles`")
+    if change.raises and case.recording.pending():
+        raise CannotJudge("no event reached the redactor that was to raise")
     _redacted(case, change)
-    _one_set(case, change)
+    if not change.raises:  # such an event has not passed all stages, and is to go nowhere
+        _one_set(case, change)
 
 
 def _about_state(change: Change) -> bool:
@@ -110,14 +121,15 @@ def _redacted(case: Case, change: Change) -> None:
     case.expect(
         not bare,
         f"{change.text}, {len(bare)} events reached a sink without having passed the redactor: "
-        f"{named(bare)}",
+        f"{named(bare)}" + (" (drop an event at which a redactor raised)" * change.raises),
         expected="no event unredacted, at any moment",
         seen=named(bare),
     )
 
 
 def _one_set(case: Case, change: Change) -> None:
-    """Each event passed each stage once, and all of them in one instance."""
+    """Each event passed each stage once, in one order, and all of them in one instance."""
+    usual: list[str] = []
     ways: dict[tuple[str, int], list[probe.Pass]] = {}
     for each in case.recording.passes:
         ways.setdefault((each.producer, each.sequence), []).append(each)
@@ -136,5 +148,14 @@ def _one_set(case: Case, change: Change) -> None:
             sorted(roles) == sorted(ROLES),
             f"{change.text}, the event {stamp} did not pass each stage of the plugin once: {seen}",
             expected="each stage once",
+            seen=seen,
+        )
+        # In which order is the host's to say, by what it does before anything changes.
+        usual = usual or roles
+        case.expect(
+            roles == usual,
+            f"{change.text}, the event {stamp} passed the stages of the plugin in another order "
+            f"than the events before it: {', '.join(roles)}, not {', '.join(usual)}",
+            expected=", ".join(usual),
             seen=seen,
         )

@@ -53,7 +53,7 @@ def _histories(adapter: type[HostAdapter]) -> Sequence[Variant]:
     return found
 
 
-@check("HR-LEAK-01", variants=_histories, kind=Kind.PROPERTY)
+@check("HR-LEAK-01", variants=_histories, kind=Kind.PROPERTY, repeats=True)
 async def old_generation_collected(case: Case, what: tuple[str, Breakage | None]) -> None:
     history, breakage = what
     spec = _spec(case)
@@ -67,7 +67,7 @@ async def old_generation_collected(case: Case, what: tuple[str, Breakage | None]
                 breakage.apply(case, spec)
                 await case.load(spec.ref)
                 breakage.sprung(case)
-            alive = await _alive(case, "none")
+            alive = await still_alive(case, "none")
             case.expect(
                 not alive,
                 f"a plugin whose load failed ({breakage.name}) is kept in memory: "
@@ -80,7 +80,7 @@ async def old_generation_collected(case: Case, what: tuple[str, Breakage | None]
         if history == "unloaded":
             await case.unload(spec.ref)
             newest = "none"
-        alive = await _alive(case, newest)
+        alive = await still_alive(case, newest)
     old = _older(alive, newest)
     failing = f" and failing ones ({breakage.name})" if breakage else ""
     case.expect(
@@ -115,7 +115,7 @@ async def _removed_sink(case: Case, *, awaits: bool) -> None:
     reply = await case.remove_sink(spec.ref)
     if not reply.ok:
         raise CannotJudge(f"one of two sinks could not go: {reply.everything or 'no word why'}")
-    alive = await _alive(case, "none")
+    alive = await still_alive(case, "none")
     case.expect(
         not alive,
         f"a sink that was removed is kept in memory, with what delivers to it: {_some(alive)}"
@@ -139,7 +139,8 @@ async def _reload_often(case: Case, spec: PluginSpec, breakage: Breakage | None)
     return version
 
 
-async def _alive(case: Case, newest: str) -> list[str]:
+async def still_alive(case: Case, newest: str) -> list[str]:
+    """What is in memory of the plugin ``alpha``; more than ``newest`` has had time to go."""
     case.escaped.clear()  # its tracebacks would hold what the host let go of
     await turns()
     alive = case.recording.alive(SPEC.name)
@@ -195,7 +196,7 @@ def _stages(adapter: type[HostAdapter]) -> Sequence[Variant]:
     return [*found, *(Variant(f"failed-{v.name}", v.value) for v in reload_breakages(adapter))]
 
 
-@check("HR-LEAK-02", variants=_stages, kind=Kind.PROPERTY)
+@check("HR-LEAK-02", variants=_stages, kind=Kind.PROPERTY, repeats=True)
 async def census_does_not_grow(case: Case, what: Breakage | str | None) -> None:
     spec = replace(_spec(case), package=what == "packages")
     if what != "unload":
@@ -227,7 +228,13 @@ async def _round(case: Case, spec: PluginSpec, number: int, what: Breakage | str
         if not await case.replies(tell=False):
             await _brought_back(case, spec)
         what.apply(case, version)
-        await case.reload(spec.ref)
+        reply = await case.reload(spec.ref)
+        if number and not reply.ok and what.planned and case.recording.pending():
+            raise NotClaimed(
+                f"more than one reload that fails ({what.name}): behind the first, this host "
+                f"reloads no more ({reply.everything or 'no word why'}). Mend first what "
+                "HR-ROLL-01 and HR-ROLL-05 find"
+            )
         what.sprung(case)
     elif what == "unload":
         await case.loaded(version)

@@ -13,6 +13,7 @@ from hot_reload_conformance.bench.hold import Hold, turns
 from hot_reload_conformance.bench.leftovers import only_new_objects
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
+from hot_reload_conformance.checks.leak import still_alive
 from hot_reload_conformance.checks.stages import few, few_and_a_hang, plain
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
@@ -262,9 +263,7 @@ async def history_holds_nothing(case: Case, fault: Fault | str | None) -> None:
             replies.append(await case.reloaded(plain(case, f"v{number}")))
         # Held while it is looked: an error that a caller keeps is kept by its caller's log, too.
         kept = await case.events()
-        case.escaped.clear()
-        await turns()
-        alive = case.recording.alive("alpha")
+        alive = await still_alive(case, "v4")
     if not kept:
         raise CannotJudge("the host has emitted no event, so it keeps no record of anything")
     old = [each for each in alive if not each.startswith("alpha v4#")]

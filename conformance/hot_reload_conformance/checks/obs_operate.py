@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, implements
+from hot_reload_conformance.bench.begin import Ended, begin_in_hook
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.bench.hold import Hold, turns
+from hot_reload_conformance.bench.hold import IF_LACKING, Hold, turns
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.stages import CAUSE, few, plain
 from hot_reload_conformance.operated import HostHealth, PluginHealth
-from hot_reload_conformance.verdict import NotClaimed
+from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 ALPHA, BETA = PluginSpec(), PluginSpec(name="beta")
 
@@ -48,6 +49,9 @@ async def in_progress(case: Case, what: Fault | str | None) -> None:
         await case.loaded(BETA)
     if "start" not in case.adapter.stages:
         raise NotClaimed("no stage 'start' in `stages`: a reload cannot be held open")
+    if not case.recording.asynchronous:
+        await _asked_from_inside(case, what)
+        return
     hold = Hold(probe.raising(probe.PlannedError, CAUSE) if what == "fails" else None)
     case.write(spec.at("v2"))
     case.recording.plan("start", hold, plugin=spec.name, version="v2")
@@ -72,8 +76,48 @@ async def in_progress(case: Case, what: Fault | str | None) -> None:
     await _expect_reloading(case, False, f"after a reload that {ended}")
 
 
+async def _asked_from_inside(case: Case, what: str | None) -> None:
+    """The same where hooks are synchronous: health is asked inside of one."""
+    if what in ("two", "cancelled"):
+        raise NotClaimed("a reload that waits in its start: this host's hooks are synchronous")
+    told: list[tuple[HostHealth, bool]] = []
+    inside = False
+
+    async def look() -> None:
+        # Not under the case's deadline: that would wait, and a synchronous hook cannot.
+        health = await case.adapter.health()
+        told.append((health, inside))
+
+    def ask(_: probe.Probe) -> None:
+        nonlocal inside
+        inside = True
+        asked.append(begin_in_hook(look(), case.recording))
+        inside = False
+        if what == "fails":
+            raise probe.PlannedError(CAUSE)
+
+    asked: list[asyncio.Future[Ended[None]]] = []
+    case.write(plain(case, "v2"))
+    case.recording.plan("start", ask, plugin="alpha", version="v2")
+    await case.reload("alpha")
+    if not asked:
+        raise CannotJudge(f"the reload ended without the new one's start{IF_LACKING}")
+    ended = await asked[0]
+    if ended.error is not None:
+        raise ended.error
+    health, in_time = told[0]
+    if not in_time:
+        raise NotClaimed("health() that answers while a hook runs: this one waits for its end")
+    _judge_reloading(case, health.reloading, True, "while a reload runs, in the new one's start")
+    ending = "failed" if what == "fails" else "succeeded"
+    await _expect_reloading(case, False, f"after a reload that {ending}")
+
+
 async def _expect_reloading(case: Case, runs: bool, when: str) -> None:
-    told = (await _health(case)).reloading
+    _judge_reloading(case, (await _health(case)).reloading, runs, when)
+
+
+def _judge_reloading(case: Case, told: bool, runs: bool, when: str) -> None:
     case.tell(f"health, {when}", seen=f"reloading: {told}")
     case.expect(
         told is runs,

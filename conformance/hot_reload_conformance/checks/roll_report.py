@@ -183,7 +183,12 @@ async def old_shutdown_failure_contained(case: Case, fault: _Shutdown) -> None:
     words = (CAUSE,) if fault.kind else (fault.hook, "time", "deadline")
     case.expect(
         any(word in reply.everything.lower() for word in words),
-        f"the old one's {fault.name}, and nobody is told: no warning with the successful reload",
+        f"the old one's {fault.name}, and "
+        + (
+            "what is said of it with the successful reload does not have the original cause"
+            if reply.everything
+            else "nobody is told: no warning with the successful reload"
+        ),
         expected=" or ".join(repr(word) for word in words),
         seen=reply.everything or "no word",
     )

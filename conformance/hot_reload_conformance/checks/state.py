@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.graphs import CHAIN, PAIR, Edges, Graph
 from hot_reload_conformance.checks.roll import restored_as_itself
 from hot_reload_conformance.checks.sample_states import (
     STATES,
@@ -26,12 +28,26 @@ STATEFUL = PluginSpec(state=True)
 STATELESS = PluginSpec(stop_first=True)
 
 
-def states(_: type[HostAdapter]) -> Sequence[Variant]:
-    return [*STATES, *(Variant(f"random {number}", number) for number in range(6))]
+@dataclass(frozen=True)
+class Followers:
+    """All of a graph, of which one is edited, have state."""
+
+    edges: Edges
+
+
+def states(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    found = [*STATES, *(Variant(f"random {number}", number) for number in range(6))]
+    if Claim.DEPENDENCIES in adapter.claims:
+        found.append(Variant("of a dependent", Followers(PAIR)))
+        found.append(Variant("of a chain of dependents", Followers(CHAIN)))
+    return found
 
 
 @check("HR-STATE-01", variants=states)
-async def round_trip(case: Case, given: States | int) -> None:
+async def round_trip(case: Case, given: States | int | Followers) -> None:
+    if isinstance(given, Followers):
+        await _of_dependents(case, given.edges)
+        return
     if isinstance(given, int):
         given = random_states((case.budget.seed or 0) * 1000 + given)
     await case.loaded(STATEFUL)
@@ -56,6 +72,27 @@ async def round_trip(case: Case, given: States | int) -> None:
             f"{who} does not have the state that the old one gave: {difference(after, value)}",
             expected=repr(value)[:300],
             seen=(after[0] if after else "no answer")[:300],
+        )
+
+
+async def _of_dependents(case: Case, edges: Edges) -> None:
+    """Who is reloaded because of another one has its state carried as well."""
+    graph = Graph.of(case, edges, state=True)
+    await graph.load()
+    for round_ in range(1, 3):
+        value = {"count": round_, "items": [round_, (2.5, "text")]}
+        await case.replies(Event("put", value))
+        graph.edit("base")
+        await case.reloaded(graph.spec("base"), write=False)
+        seen = await case.replies(Event("get"))
+        lost = sum(not same(each, value) for each in seen)
+        case.expect(
+            not lost,
+            f"after a reload of 'base', {lost} of {len(seen)} plugins do not have the state that "
+            "they had before: a dependent's old generation was not asked for it, or the new one "
+            "was not given it",
+            expected=[repr(value)] * len(graph.edges),
+            seen=seen,
         )
 
 

@@ -75,11 +75,22 @@ async def _burst(watching: Watching) -> str:
     return version(11).version
 
 
-async def _during_its_import(watching: Watching) -> str:
-    """The bytes change between the moment when they were read and the commit."""
-    planned(watching, "import", version(2), lambda: watching.save(version(3), told=False))
-    watching.save(version(2))
-    return version(3).version
+def _saved_inside(what: str, of: int, then: int) -> Doing:
+    """While v2 is loaded, and version ``of`` is in ``what``, version ``then`` is saved untold."""
+
+    async def do(watching: Watching) -> str:
+        planned(watching, what, version(of), lambda: watching.save(version(then), told=False))
+        watching.save(version(2))
+        return version(then).version
+
+    return do
+
+
+_during_its_import = _saved_inside("import", 2, 3)
+"""The bytes change between the moment when they were read and the commit."""
+_while_the_old_stops = _saved_inside("stop", 1, 3)
+_there_and_back = _saved_inside("import", 2, 1)
+"""v2 is loaded while v1 is back on disk already: v1 is an edit again."""
 
 
 async def _while_a_hook_waits(watching: Watching) -> str:
@@ -91,12 +102,6 @@ async def _while_a_hook_waits(watching: Watching) -> str:
     watching.save(version(3))
     await watching.run(watching.pace.notice_seconds + 3 * watching.pace.quiet_seconds)
     hold.open()
-    return version(3).version
-
-
-async def _while_the_old_stops(watching: Watching) -> str:
-    planned(watching, "stop", version(1), lambda: watching.save(version(3), told=False))
-    watching.save(version(2))
     return version(3).version
 
 
@@ -143,13 +148,6 @@ async def _back_to_what_runs(watching: Watching) -> str:
     await watching.settle()
     watching.save(version(2))
     return version(2).version
-
-
-async def _there_and_back(watching: Watching) -> str:
-    """v2 is loaded while v1 is back on disk already: v1 is an edit again."""
-    planned(watching, "import", version(2), lambda: watching.save(version(1), told=False))
-    watching.save(version(2))
-    return version(1).version
 
 
 async def _flip_flop(watching: Watching) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,7 +11,7 @@ from typing import TypeAlias
 
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.bench.hold import Hold
+from hot_reload_conformance.bench.hold import TURNS, Hold, turns
 from hot_reload_conformance.bench.leftovers import census, grown, only_new_objects
 from hot_reload_conformance.bench.watching import ALPHA, Watching, manual_ports
 from hot_reload_conformance.check import Variant, check
@@ -159,6 +160,7 @@ async def survives(case: Case, what: tuple[str, Doing]) -> None:
     await watching.settle()
     seen = await case.replies()
     if seen == ["v03"]:
+        _expect_the_old_stopped(case, text)
         return
     trouble = await case.guarded(case.adapter.watch_trouble(), "watch_trouble")
     case.expect(
@@ -168,6 +170,23 @@ async def survives(case: Case, what: tuple[str, Doing]) -> None:
         seen=f"{seen} serves",
     )
     case.tell("watch_trouble", seen=trouble)
+
+
+def _expect_the_old_stopped(case: Case, text: str) -> None:
+    """Who survives by skipping what came behind the commit leaves old generations running."""
+    moments = case.recording.moments
+    if Claim.HOOKS not in case.claims or "old stop" not in case.adapter.hook_order:
+        return  # nothing is seen of their ends
+    stopped = {m.serial for m in moments if m.what == "stop"}
+    started = [m for m in moments if (m.what, m.phase) == ("start", "end")]
+    left = sorted({m.version for m in started if m.serial not in stopped} - {"v03"})
+    case.expect(
+        not left,
+        f"after {text} the next edit is loaded, but the old {', '.join(left)}, which had started, "
+        "was never stopped",
+        expected="stop of each generation that does not serve any more",
+        seen=[str(m) for m in moments if m.what in ("start", "stop")],
+    )
 
 
 # HR-WATCH-12
@@ -308,6 +327,33 @@ async def _in_a_hook(watching: Watching) -> None:
     await watching.stop()
 
 
+async def _stays_in_a_hook(watching: Watching) -> None:
+    """A reload that stands in start while the watch is stopped is over when that returns."""
+    hold = Hold()
+    watching.case.recording.plan("start", hold, plugin=ALPHA.name, version="v02")
+    watching.save(version(2))
+    await watching.settle()
+    held(watching, hold)
+    stopping = asyncio.ensure_future(watching.case.adapter.stop_watch())
+    try:
+        await turns(5 * TURNS)  # no time passes: deadlines are another matter
+        returned = stopping.done()
+        before = await watching.case.replies() if returned else []
+    finally:
+        hold.open()
+    await watching.driven(stopping, "stop_watch")
+    if returned:
+        await watching.settle()
+        after = await watching.case.replies()
+        watching.case.expect(
+            after == before,
+            "stop_watch() returned while a reload still stood in start, and that was committed "
+            "after it: cancel it and await its end, or wait for it",
+            expected=before,
+            seen=after,
+        )
+
+
 async def _with_new_plugin(watching: Watching) -> None:
     watching.save(PluginSpec(name="beta"))
     await watching.run(watching.pace.quiet_seconds / 2)
@@ -320,13 +366,14 @@ STOPS: dict[str, tuple[str, Doing]] = {
     "edit-noticed": ("in the quiet period of an edit that was polled", _noticed),
     "in-the-cooldown": ("while an edit waited for the cooldown", _in_cooldown),
     "in-a-hook": ("in the middle of a reload", _in_a_hook),
+    "staying-in-a-hook": ("while a reload stood in start", _stays_in_a_hook),
     "new-plugin-pending": ("while a new plugin waited", _with_new_plugin),
 }
 
 
 def _stops(adapter: type[HostAdapter]) -> Sequence[Variant]:
     hooks = Claim.HOOKS in adapter.claims
-    found = [Variant(k, each) for k, each in STOPS.items() if hooks or k != "in-a-hook"]
+    found = [Variant(k, each) for k, each in STOPS.items() if hooks or not k.endswith("in-a-hook")]
     return [*found, Variant("often", None)]
 
 

@@ -136,8 +136,8 @@ CLAUSES = (
         claims="stages",
         kinds="M S",
         text="One event passes one consistent set of filters, enrichers, processors and "
-        "redactors: never half old, half new within one plugin; nothing passes unredacted "
-        "while a redactor reloads.",
+        "redactors, in one order: never half old, half new within one plugin; nothing passes "
+        "unredacted while a redactor reloads, or because it raised.",
         why="A password slips through between two redactors, or a filter and an enricher of two "
         "versions disagree about a field.",
         fix="Give each event one immutable snapshot of all stages when it is accepted, and swap "

@@ -137,7 +137,8 @@ CLAUSES = (
         claims="watch",
         kinds="R",
         text="A failing reload, an exception in a callback, an undecodable file name or a "
-        "replaced root leaves the watch alive or its death visible in health.",
+        "replaced root leaves the watch alive or its death visible in health, and no old G "
+        "running.",
         why='The watching thread dies of one error, the switch still shows "on", and every '
         "later edit is ignored.",
         fix="Catch everything around one change and go on to the next, restart the watch when it "

@@ -10,7 +10,6 @@ from hot_reload_conformance.exploration.done import Done
 from hot_reload_conformance.exploration.invariant import Invariant
 from hot_reload_conformance.exploration.operation import HANDLERS, Op
 from hot_reload_conformance.exploration.world import World
-from hot_reload_conformance.verdict import CannotJudge
 
 
 class Convergence(Invariant):
@@ -136,43 +135,83 @@ class Serial(Invariant):
     """After operations that overlapped there serves what some order of them gives.
 
     The model allows only operations of which all orders end alike, and counts one that the
-    host refused as not done.
+    host refused as not done. A plugin that is wrong without any overlap, or behind a reload of
+    its own that failed, is other clauses' matter: until it is right again nothing is asked of it.
     """
 
     code = "HR-RACE-02"
     machine = "core"
     names = HANDLERS
-    needs = "operations overlapped"
+    needs = "operations overlapped on plugins that were right before"
+    instead = (
+        "this host is wrong where nothing overlaps, too: mend first what HR-SWAP-01, HR-ROLL-01 "
+        "and HR-ROLL-05 find"
+    )
     about_overlaps = True
 
     def __init__(self) -> None:
         self.overlaps: list[Op] = []
+        self.versions: dict[str, set[str]] = {name: set() for name in HANDLERS}
+        self.wrong: set[str] = set()
+        self._broke: set[str] = set()
+
+    def broke(self) -> frozenset[str]:
+        return frozenset(self._broke)
+
+    async def before(self, world: World, op: Op) -> None:
+        for part in op.parts or (op,):
+            if part.name in HANDLERS and part.value:
+                self.versions[part.name].add(part.value)
 
     async def after(self, world: World, op: Op, done: Done) -> None:
         await self._look(world, op)
 
     async def overlapped(self, world: World, op: Op, done: Done) -> None:
+        judged = not self.wrong & {*op.names}
         self.overlaps.append(op)
         await self._look(world, op)
+        world.facts[self.needs] += judged
 
     async def _look(self, world: World, op: Op) -> None:
-        found = {n: p for n, p in world.model.plugins.items() if n in HANDLERS and p.enabled}
-        wanted = sorted(each.version for each in found.values())
+        found = {n: p for n, p in world.model.plugins.items() if n in HANDLERS}
+        wanted = {n: [p.version] for n, p in found.items() if p.enabled}
         seen = await world.ask("ask")
-        if seen == wanted:
-            return
-        # What a failed reload leaves of its own plugin is HR-ROLL-01's matter, overlapped or not.
-        sound = {p.version for p in found.values() if not p.failed}
-        blamed = sound - set(seen) or sound == set(wanted)
+        amiss = self._amiss(wanted, seen)
+        failed = {name for name, plugin in found.items() if plugin.failed}
+        blamed = amiss - self.wrong - failed
+        if self._strange(seen) and self.wrong:
+            blamed = set()  # a call that raised hides the others, and one of these may have
+        self._broke |= blamed
         if not self.overlaps or not blamed:
-            raise CannotJudge(f"alone, {op} has another effect than it has to have: {seen} serves")
+            self.wrong = amiss
+            return
         behind = "" if op is self.overlaps[-1] else f", behind {self.overlaps[-1]}"
+        judged = {*HANDLERS} - (amiss - blamed)
         world.expect(
             False,
             f"after {op}{behind}, there serves what no order of these operations gives",
-            wanted,
-            seen,
+            sorted(version for name in judged for version in wanted.get(name, [])),
+            [each for each in seen if self._whose(each) & judged or not self._whose(each)],
         )
+
+    def _amiss(self, wanted: dict[str, list[str]], seen: list[str]) -> set[str]:
+        """The plugins that do not serve as they have to."""
+        if seen == sorted(version for each in wanted.values() for version in each):
+            return set()
+        if self._strange(seen):
+            return {*HANDLERS}
+        return {
+            name
+            for name in HANDLERS
+            if [each for each in seen if name in self._whose(each)] != wanted.get(name, [])
+        }
+
+    def _strange(self, seen: list[str]) -> bool:
+        """Whether there is an answer that is of no version: what the call raised."""
+        return not all(map(self._whose, seen))
+
+    def _whose(self, version: str) -> set[str]:
+        return {name for name, versions in self.versions.items() if version in versions}
 
 
 class Neighbours(Invariant):

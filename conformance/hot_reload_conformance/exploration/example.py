@@ -9,7 +9,7 @@ from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.exploration.invariants import INVARIANTS
 from hot_reload_conformance.exploration.operation import Op, parse_script, renumbered, script
 from hot_reload_conformance.exploration.plan import plan_of
-from hot_reload_conformance.exploration.scene import Scene
+from hot_reload_conformance.exploration.scene import LeftToOthers, Scene
 from hot_reload_conformance.exploration.standing import Standing, standing
 from hot_reload_conformance.exploration.world import World
 from hot_reload_conformance.subject import HostSubject
@@ -92,6 +92,22 @@ def applied(stands: Standing, run: Run, op: Op) -> bool:
         run.violation = violation
         return False
     return True
+
+
+def breaks_alone(subject: HostSubject, run: Run, budget: Budget) -> bool:
+    """Whether what broke in ``run``, of a clause about overlaps, does so one by one too.
+
+    Another order of those that overlapped might end otherwise, but none of them should fail.
+    """
+    armed = run.world.armed
+    if not armed.about_overlaps:
+        return False
+    one_by_one = [part for op in run.world.applied for part in (op.parts or (op,))]
+    try:
+        alone = run_script(subject, armed.code, one_by_one, budget)
+    except LeftToOthers:
+        return True
+    return bool(alone.violation or alone.world.armed.broke() & armed.broke())
 
 
 def shortest(failing: Run, fails: Callable[[list[Op]], Run | None]) -> Run:

@@ -23,6 +23,8 @@ class Invariant:
     """Whether events flow while operations run."""
     needs: str = ""
     """The fact without which nothing was verified."""
+    instead: str = ""
+    """What stands in the way of that fact, and what to do about it, where one can know."""
     about_failures = False
     """Whether what comes after a failure belongs to it: of the others none is required to have
     seen a plugin recover, which a host may be unable to, and other clauses ask for."""
@@ -35,6 +37,10 @@ class Invariant:
     """Whether the watch may be stopped for good in the middle."""
     about_overlaps = False
     """Whether it speaks of what overlaps alone: what breaks one by one too is not its matter."""
+
+    def broke(self) -> frozenset[str]:
+        """Of one about overlaps: the plugins that it saw go wrong, overlapped or not."""
+        return frozenset()
 
     async def before(self, world: Any, op: Op) -> None:
         """Look at what the operation may not change."""

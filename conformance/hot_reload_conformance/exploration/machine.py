@@ -14,7 +14,14 @@ from hypothesis.errors import Flaky
 from hypothesis.stateful import initialize, run_state_machine_as_test
 
 from hot_reload_conformance.bench.case import Budget
-from hot_reload_conformance.exploration.example import Run, applied, begun, run_script, shortest
+from hot_reload_conformance.exploration.example import (
+    Run,
+    applied,
+    begun,
+    breaks_alone,
+    run_script,
+    shortest,
+)
 from hot_reload_conformance.exploration.example import replay as replay
 from hot_reload_conformance.exploration.invariants import INVARIANTS
 from hot_reload_conformance.exploration.journal import Journal
@@ -22,6 +29,7 @@ from hot_reload_conformance.exploration.machine_database import example_database
 from hot_reload_conformance.exploration.operation import Op
 from hot_reload_conformance.exploration.plan import plan_of
 from hot_reload_conformance.exploration.rules import RULES, Rules
+from hot_reload_conformance.exploration.scene import LeftToOthers
 from hot_reload_conformance.exploration.standing import standing
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import (
@@ -84,9 +92,15 @@ def _seeds(subject: HostSubject, budget: Budget, journal: Journal) -> None:
                 return
             try:
                 held = all(applied(stands, run, op) for op in operations)
+            except LeftToOthers:
+                journal.left_to_others(run.world)
+                continue
             except (CannotJudge, KitError, NotClaimed) as error:
                 journal.broken, held = journal.broken or error, True
-            journal.add(run.world)
+        if not held and breaks_alone(subject, run, budget):
+            journal.left_to_others(run.world)
+            continue
+        journal.add(run.world)
         if not held:
             journal.failed = run
             return
@@ -96,16 +110,13 @@ def _confirmed(subject: HostSubject, code: str, budget: Budget, first: Run) -> F
     """Run a failure again, make it as short as it gets, and tell it.
 
     Raises:
-        CannotJudge: it did not fail again, or fails where nothing overlaps too.
+        CannotJudge: it did not fail again.
     """
     second = run_script(subject, code, first.world.applied, budget)
     if second.violation is None:
         raise CannotJudge(
             f"the host does not do the same twice; first: {first.trace}; then: {second.trace}"
         )
-    if INVARIANTS[code].about_overlaps:
-        # Another order of those that overlapped might end otherwise, but none of them should fail.
-        run_script(subject, code, _one_by_one(second.world.applied), budget)
     if budget.shrink:
 
         def fails(operations: list[Op]) -> Run | None:
@@ -113,16 +124,14 @@ def _confirmed(subject: HostSubject, code: str, budget: Budget, first: Run) -> F
                 run = run_script(subject, code, operations, budget)
             except (CannotJudge, KitError):
                 return None
-            return run if run.violation is not None else None
+            if run.violation is None or breaks_alone(subject, run, budget):
+                return None
+            return run
 
         second = shortest(second, fails)
     found = second.finding(code)
     assert found is not None
     return found
-
-
-def _one_by_one(operations: list[Op]) -> list[Op]:
-    return [part for op in operations for part in (op.parts or (op,))]
 
 
 def _settings(subject: HostSubject, code: str, budget: Budget) -> settings:
@@ -167,6 +176,8 @@ class _Drawn(Rules):
         self.example = begun(self.stands, code)
         self.world = self.example.world
         self.opening = plan_of(code).opened(INVARIANTS[code])
+        self.subject, self.budget = subject, budget
+        self.left = False
 
     @initialize()
     def begin(self) -> None:
@@ -175,7 +186,7 @@ class _Drawn(Rules):
             self.do(op)
 
     def teardown(self) -> None:
-        self.journal.add(self.world)
+        (self.journal.left_to_others if self.left else self.journal.add)(self.world)
         self.stack.close()
 
     def do(self, op: Op) -> None:
@@ -183,12 +194,17 @@ class _Drawn(Rules):
             return
         try:
             held = applied(self.stands, self.example, op)
+        except LeftToOthers:
+            self.left = self.ended = True
+            return
         except (CannotJudge, KitError, NotClaimed) as error:
             # Raised here it would count as a failure: this example just ends.
             self.journal.broken = self.journal.broken or error
             self.ended = True
             return
-        if not held:
+        if not held and breaks_alone(self.subject, self.example, self.budget):
+            self.left = self.ended = True
+        elif not held:
             self.journal.failed = self.example
             assert self.example.violation is not None
             raise self.example.violation

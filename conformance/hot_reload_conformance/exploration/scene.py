@@ -14,13 +14,17 @@ from hot_reload_conformance.adapter import Event, Reply
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.exploration.done import Done
 from hot_reload_conformance.exploration.operation import Op
-from hot_reload_conformance.verdict import Step, Violation
+from hot_reload_conformance.verdict import CannotJudge, Step, Violation
 
 if TYPE_CHECKING:
     from hot_reload_conformance.exploration.invariant import Invariant
 
 _TELLING = ("disabled", "failed", "absent", "live")
 """Of several plugins the state that tells most is the one that counts."""
+
+
+class LeftToOthers(CannotJudge):
+    """The example cannot go on: the host went wrong where another clause says so."""
 
 
 class Scene(ABC):

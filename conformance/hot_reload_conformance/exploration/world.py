@@ -30,9 +30,12 @@ from hot_reload_conformance.exploration.operation import (
     Op,
     token,
 )
+from hot_reload_conformance.exploration.scene import LeftToOthers
 from hot_reload_conformance.exploration.stream import Stream
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
 
+CANCELLED_TOO_LATE = "a reload that was cancelled in start was done all the same"
+"""A host may end it fully old or fully new; the latter is one that worked."""
 _CLAIMS: dict[str, frozenset[Claim]] = {
     "reload": frozenset({Claim.RELOAD}),
     "unload": frozenset({Claim.UNLOAD}),
@@ -60,6 +63,8 @@ class World(Stream):
         self.faults = fault_table(type(case.adapter))
         self.undrivable = False
         """Whether this host calls its hooks synchronously: nobody can give up in the middle."""
+        self.gone_failed: set[str] = set()
+        """The plugins that were taken out when their last reload had failed."""
         self._choices = 0
 
     def applies(self, op: Op) -> bool:
@@ -218,7 +223,9 @@ class World(Stream):
         self.model.epochs[op.name] += 1
         reply = await self._operate(op.verb, op.name)
         if not reply.ok:
-            raise CannotJudge(f"a good plugin is not loaded: {reply.everything or 'no word why'}")
+            why = f"a good plugin is not loaded: {reply.everything or 'no word why'}"
+            # What a failed reload left behind, and an unload did not clear away, is HR-ROLL-01's.
+            raise (LeftToOthers if op.name in self.gone_failed else CannotJudge)(why)
         self.model.plugins[op.name] = Modelled(op.value)
         return Done(reply, new=op.value)
 
@@ -298,6 +305,7 @@ class World(Stream):
         reply = Reply(ok=False, message="cancelled") if reload.cancelled() else reload.result()
         if await self.serves(op.name) == op.value:  # it came too late: then the new one is there
             self._renew(op.name, plugin, op.value)
+            self.facts[CANCELLED_TOO_LATE] += held
             return Done(reply, old="", new=op.value, moment=moment)
         self._fail(op.name)
         return Done(reply, failed=not held, cancelled=cancelled, old=plugin.version, moment=moment)
@@ -324,7 +332,8 @@ class World(Stream):
         elif op.verb == "disable":
             self.model.plugins[op.name].enabled = False
         else:
-            del self.model.plugins[op.name]
+            if self.model.plugins.pop(op.name).failed:
+                self.gone_failed.add(op.name)
         return Done(reply, refused=refused)
 
     async def _put(self, op: Op) -> Done:

@@ -15,6 +15,7 @@ from hot_reload_conformance.simulation.script import Op, Script
 Choice = Callable[[Script], bool]
 STUCK = (DEADLOCK, LIVELOCK)
 FAILED_RELOAD = "reload failed"
+CANCELLED_RELOAD = "reload cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ JUDGED: dict[str, Judged] = {
         ),
         _cancels,
         (Claim.RELOAD,),
-        "reload cancelled",
+        CANCELLED_RELOAD,
     ),
     "HR-RACE-02": Judged(
         (*STUCK, invariants.SERIAL, invariants.ONE_GENERATION, invariants.ONCE),
@@ -216,7 +217,10 @@ JUDGED: dict[str, Judged] = {
         (*STUCK, LEFTOVER, invariants.LEFT_RUNNING), _does("close"), (), "close ok"
     ),
     "HR-RACE-07": Judged(
-        (invariants.SERIAL, invariants.ONE_GENERATION), _overtaken, (Claim.RELOAD,), "reload ok"
+        (invariants.SERIAL, invariants.ONE_GENERATION),
+        _overtaken,
+        (Claim.RELOAD,),
+        CANCELLED_RELOAD,
     ),
 }
 """By the code of the clause."""

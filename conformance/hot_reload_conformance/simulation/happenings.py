@@ -14,6 +14,9 @@ from hot_reload_conformance.simulation.cast import SECRET
 from hot_reload_conformance.simulation.script import Op
 from hot_reload_conformance.simulation.serial import Happened
 
+WAITED = "reload waited"
+"""The fact that a reload gave the loop a turn before it ended: only then can it be cancelled."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -78,6 +81,8 @@ class Happenings:
         """Whether a fault was planned that any operation may meet."""
         self.asks_back = False
         """Whether a plugin was written that asks its host for a reload from inside of a hook."""
+        self.waits = False
+        """Whether a reload gave the loop a turn before it ended."""
         self.endless = 0
         """After how many events an operation was given up."""
         self.silent_health: list[str] = []
@@ -209,6 +214,7 @@ class Happenings:
             ended = "cancelled" if call.cancelled else "failed" if call.replies is None else "ok"
             found[f"{call.op.verb} {ended}"] += 1
         found["emit ok"] += len(self.accepted)
+        found[WAITED] += self.waits
         return +found
 
     def operated(self) -> list[Done]:

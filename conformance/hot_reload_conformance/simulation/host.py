@@ -247,8 +247,11 @@ class SimulatedHost:
         """``reload a v2``; gives the host's own word. ``asked``: from inside of a hook."""
         if op.value:
             await self.write(op.name, op.value)
+        loop = simulation()
         with self.happenings.operation(op, asked=asked) as told:
+            began = loop.steps
             told(await self.adapter.reload(op.name))
+            self.happenings.waits |= loop.steps > began
         return self.happenings.last_reply
 
     async def _reload(self, op: Op) -> None:

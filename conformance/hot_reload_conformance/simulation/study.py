@@ -12,9 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from hot_reload_conformance.bench.case import Budget
-from hot_reload_conformance.simulation.clauses import FAILED_RELOAD, JUDGED, Judged
+from hot_reload_conformance.simulation.clauses import (
+    CANCELLED_RELOAD,
+    FAILED_RELOAD,
+    JUDGED,
+    Judged,
+)
 from hot_reload_conformance.simulation.failure import ESCAPE, Run
-from hot_reload_conformance.simulation.happenings import Happenings
+from hot_reload_conformance.simulation.happenings import WAITED, Happenings
 from hot_reload_conformance.simulation.host import hosts, needed_claims, needed_stages
 from hot_reload_conformance.simulation.hunt import OtherPython, StaleReplay, replay, runs_of, told
 from hot_reload_conformance.simulation.invariants import ALL, NEXT_OPERATION, SERIAL
@@ -128,13 +133,19 @@ class Study:
                 "none that a plugin fails at while it starts, and nothing of it awaits where a "
                 "fault could be injected"
             )
+        if judged.fact == CANCELLED_RELOAD and not facts[judged.fact] and not facts[WAITED]:
+            raise NotClaimed(
+                "simulation: a reload of this host never waits, so nobody can cancel one that has "
+                "begun: drop the claim `cancel`"
+            )
         if judged.fact and not facts[judged.fact]:
             runs = sum(self.explored(each).runs for each in scripts)
             raise CannotJudge(f"not verified: in {runs} simulated runs there was no {judged.fact}")
         if left_to_others == set(scripts):
             raise CannotJudge(
                 "not verified: in each script the host comes to a wrong end where the operations "
-                "come one after the other too, which is the matter of other clauses"
+                "come one after the other too. Mend that first: see what the other clauses find, "
+                "HR-OBS-04 and HR-ROLL-01 among them"
             )
         return None
 

@@ -31,6 +31,19 @@ class TellsAll(ConfiguredAdapter):
     host_class = _TellsAll
 
 
+class _KeepsWhatIsGone(ConfiguredHost):
+    def completed(self, given: Settings) -> Settings:
+        return given
+
+
+@specimen(
+    "HR-CONF-01", says="no file has them any more", bug="only what the file names is looked at"
+)
+class KeepsWhatIsGone(ConfiguredAdapter):
+    name = "config-part-gone-stays"
+    host_class = _KeepsWhatIsGone
+
+
 class _Merges(ConfiguredHost):
     def copied(self, given: Settings) -> dict[str, dict[str, Any]]:
         new = super().copied(given)

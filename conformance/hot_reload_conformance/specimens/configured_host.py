@@ -46,7 +46,12 @@ class ConfiguredHost(BlueGreenHost):
 
     async def apply(self, path: Path) -> None:
         """Have what the file says, wholly or not at all."""
-        await self.take(self.read_settings(path))
+        await self.take(self.completed(self.read_settings(path)))
+
+    def completed(self, given: Settings) -> Settings:
+        """A plugin of which the file says nothing any more has no settings."""
+        gone = [name for name in self.settings if name in self.live and name not in given]
+        return {**given, **{name: {} for name in gone}}
 
     def read_settings(self, path: Path) -> Settings:
         """What the file says, checked.

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from hot_reload_conformance.specimens.blue_green import Generation
-from hot_reload_conformance.specimens.graph_host import GraphAdapter, GraphHost
+from hot_reload_conformance.specimens.graph_host import (
+    GraphAdapter,
+    GraphHost,
+    StatefulGraphAdapter,
+)
 from hot_reload_conformance.specimens.registry import specimen
 
 Needs = Mapping[str, Mapping[str, str]]
@@ -114,6 +118,20 @@ class ClosesForwards(GraphAdapter):
     host_class = _ClosesForwards
 
 
+class _UnloadsForwards(GraphHost):
+    async def unload_with_dependents(self, name: str) -> None:
+        for each in self.followers([name], self.old_edges()):
+            await self.unload_one(each)
+
+
+@specimen(
+    "HR-DEPS-02", says="with its dependents", bug="unloaded as they are found, from the root up"
+)
+class UnloadsForwards(GraphAdapter):
+    name = "unloads-dependencies-first"
+    host_class = _UnloadsForwards
+
+
 # HR-DEPS-03, only-affected
 
 
@@ -179,6 +197,63 @@ class _SkipsFailed(GraphHost):
 class SkipsFailed(GraphAdapter):
     name = "skips-failed-dependents"
     host_class = _SkipsFailed
+
+
+class _HeedsTheEditedOnly(GraphHost):
+    async def check_health(self, new: Generation) -> None:
+        if new.name == next(iter(self.staged)):
+            await super().check_health(new)
+        else:
+            await self.hook(new, "health_check")
+
+
+@specimen("HR-DEPS-04", says="the reload says success", bug="a dependent's answer is thrown away")
+class HeedsTheEditedOnly(GraphAdapter):
+    name = "health-of-the-edited-only"
+    host_class = _HeedsTheEditedOnly
+
+
+class _ReleasesNone(GraphHost):
+    async def roll_back_all(self, olds: Mapping[str, Generation]) -> None:
+        for name, old in olds.items():
+            await self.roll_back(name, old)
+
+
+@specimen("HR-DEPS-04", says="never stopped", bug="only the one that failed is released")
+class ReleasesNone(GraphAdapter):
+    name = "cascade-leaves-the-started"
+    host_class = _ReleasesNone
+
+
+class _RollsBackForwards(GraphHost):
+    async def roll_back_all(self, olds: Mapping[str, Generation]) -> None:
+        self.coming = dict(reversed(self.coming.items()))
+        await super().roll_back_all(olds)
+
+
+@specimen("HR-DEPS-04", says="and it rolled back", bug="released in the order of starting")
+class RollsBackForwards(GraphAdapter):
+    name = "cascade-rolls-back-forwards"
+    host_class = _RollsBackForwards
+
+
+# HR-STATE-01, round-trip, of those that follow
+
+
+class _StateOfTheEdited(GraphHost):
+    async def hand_over(self, old: Generation, new: Generation) -> None:
+        if new.name == next(iter(self.staged)):
+            await super().hand_over(old, new)
+
+
+@specimen(
+    "HR-STATE-01",
+    says="do not have the state that they had before",
+    bug="dependents are made anew without their state",
+)
+class StateOfTheEdited(StatefulGraphAdapter):
+    name = "dependents-lose-state"
+    host_class = _StateOfTheEdited
 
 
 # HR-DEPS-08, batch

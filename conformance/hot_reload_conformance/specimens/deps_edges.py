@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hot_reload_conformance.specimens.blue_green import Generation
-from hot_reload_conformance.specimens.graph_host import GraphAdapter, GraphHost
+from hot_reload_conformance.specimens.blue_green import Generation, HostError
+from hot_reload_conformance.specimens.graph_host import GraphAdapter, GraphHost, declared
 from hot_reload_conformance.specimens.registry import specimen
 
 Needs = Mapping[str, Mapping[str, str]]
@@ -64,6 +64,19 @@ class _NoRanges(GraphHost):
 class NoRanges(GraphAdapter):
     name = "ignores-ranges"
     host_class = _NoRanges
+
+
+class _RangesAsTexts(GraphHost):
+    def check_release(self, name: str, needed: str, below: str) -> None:
+        release = declared(self.staged.get(needed) or self.files[needed], "RELEASE")
+        if below and release >= below:
+            raise HostError(f"{name!r} needs {needed!r} below {below}, and it is {release}")
+
+
+@specimen("HR-DEPS-06", says="'base' 10.0, of which", bug="versions compared as texts: 10.0 < 2")
+class RangesAsTexts(GraphAdapter):
+    name = "compares-ranges-as-texts"
+    host_class = _RangesAsTexts
 
 
 class _RangesAtLoadOnly(GraphHost):

@@ -207,6 +207,47 @@ class OldOutFirst(PipelineAdapter):
     host_class = _OldOutFirst
 
 
+class _FailsOpen(PipelineHost):
+    def through(self, role: str, generation: Generation, event: Event) -> Event:
+        try:
+            return super().through(role, generation, event)
+        except Exception:
+            return event
+
+
+@specimen(
+    "HR-FLOW-11",
+    says="drop an event at which a redactor raised",
+    bug="a stage that fails is left out, so that logging goes on",
+)
+class FailsOpen(PipelineAdapter):
+    name = "redactor-fails-open"
+    host_class = _FailsOpen
+
+
+class _NewOnesInFront(PipelineHost):
+    """Stages are kept in a list, and what a reload brings is put in front, each in its turn."""
+
+    reloaded = False
+
+    def stages(self) -> list[tuple[str, Generation]]:
+        return super().stages()[:: -1 if self.reloaded else 1]
+
+    async def retire(self, old: Generation) -> list[str]:
+        self.reloaded = True
+        return await super().retire(old)
+
+
+@specimen(
+    "HR-FLOW-11",
+    says="in another order than the events before it",
+    bug="stages registered anew at each reload",
+)
+class NewOnesInFront(PipelineAdapter):
+    name = "stages-in-another-order"
+    host_class = _NewOnesInFront
+
+
 @specimen(
     "HR-FLOW-12",
     says="emit was held up for longer than the declared bound",

@@ -345,3 +345,15 @@ class GraphAdapter(BlueGreenAdapter):
     async def unload_with_dependents(self, ref: str) -> Reply | bool | None:
         await self.host.unload_with_dependents(ref)
         return None
+
+
+class StatefulGraphAdapter(GraphAdapter):
+    """The same for plugins that have state, those that follow among them."""
+
+    name = "graph-with-state"
+    claims = GraphAdapter.claims | {Claim.STATE}
+    stages: ClassVar[tuple[str, ...]] = (
+        *GraphAdapter.stages,
+        "get_reload_state",
+        "set_reload_state",
+    )

@@ -16,6 +16,7 @@ from hot_reload_conformance.specimens.audited_host import (
 )
 from hot_reload_conformance.specimens.blue_green import Generation
 from hot_reload_conformance.specimens.registry import specimen
+from hot_reload_conformance.specimens.sync_host import SyncAdapter, SyncHost
 
 # HR-OBS-01, in-progress
 
@@ -79,6 +80,30 @@ class _OneFlag(AuditedHost):
 class OneFlag(AuditedAdapter):
     name = "health-one-flag"
     host_class = _OneFlag
+
+
+class _SyncNeverBusy(SyncHost):
+    def reloading(self) -> bool:
+        return False
+
+
+@specimen("HR-OBS-01", says="health says that no reload runs", bug="a mark that nobody sets")
+class SyncNeverBusy(SyncAdapter):
+    name = "sync-health-never-busy"
+    host_class = _SyncNeverBusy
+
+
+class _SyncBusyOnceFailed(SyncHost):
+    def reloading(self) -> bool:
+        return super().reloading() or any(
+            result == "failure" for result, _, _ in self.ended.values()
+        )
+
+
+@specimen("HR-OBS-01", says="after a reload that failed", bug="cleared on the good path alone")
+class SyncBusyOnceFailed(SyncAdapter):
+    name = "sync-health-busy-once-failed"
+    host_class = _SyncBusyOnceFailed
 
 
 # HR-OBS-02, counts-conserve

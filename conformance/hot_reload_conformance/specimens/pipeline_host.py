@@ -82,10 +82,15 @@ class PipelineHost(BlueGreenHost):
             if not sinks:
                 return False
             for role, generation in self.stages():
-                event = getattr(generation.plugin, METHODS[role])(event)
+                event = self.through(role, generation, event)
             for generation in sinks:
                 self.deliver(generation, event)
         return True
+
+    def through(self, role: str, generation: Generation, event: Event) -> Event:
+        """One stage; what it raises is the emitter's, and the event goes no further."""
+        passed: Event = getattr(generation.plugin, METHODS[role])(event)
+        return passed
 
     def stages(self) -> list[tuple[str, Generation]]:
         """The stages as they stand now."""

@@ -49,6 +49,7 @@ CORRECT_HOSTS: tuple[tuple[str, str], ...] = (
     ("watching_host", "WatchingAdapter"),
     ("handover_host", "HandoverAdapter"),
     ("graph_host", "GraphAdapter"),
+    ("graph_host", "StatefulGraphAdapter"),
     ("either_order_host", "EitherOrderAdapter"),
     ("configured_host", "ConfiguredAdapter"),
     ("audited_host", "AuditedAdapter"),

@@ -8,6 +8,7 @@ hook, which is refused. A module is made by hand and never enters ``sys.modules`
 from __future__ import annotations
 
 import hashlib
+import itertools
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports, Reply
+from hot_reload_conformance.operated import HostHealth, PluginHealth
 
 
 class SyncHostError(Exception):
@@ -30,6 +32,9 @@ class SyncHost:
         self.live: dict[str, ModuleType] = {}
         self.lazy: set[str] = set()
         self.busy: set[str] = set()
+        self.ended: dict[str, tuple[str, int, str]] = {}
+        """How the last operation on each plugin ended: the result, its number, the error."""
+        self.numbers = itertools.count(1)
 
     def load(self, name: str) -> None:
         with self.alone("load", name):
@@ -65,10 +70,41 @@ class SyncHost:
         if name in self.busy:
             raise SyncHostError(f"{operation} of {name!r} refused: asked for from its own hook")
         self.busy.add(name)
+        number = next(self.numbers)
         try:
             yield
+        except BaseException as error:
+            self.ended[name] = ("failure", number, _text(error) or type(error).__name__)
+            raise
+        else:
+            self.ended[name] = ("success", number, "")
         finally:
             self.busy.discard(name)
+
+    def reloading(self) -> bool:
+        return bool(self.busy)
+
+    def health(self) -> HostHealth:
+        return HostHealth(
+            reloading=self.reloading(),
+            plugins={name: self.status(name, each) for name, each in self.live.items()},
+        )
+
+    def status(self, name: str, module: ModuleType) -> PluginHealth:
+        result, number, error = self.ended[name]
+        return PluginHealth(
+            version=str(getattr(module, "__version__", "")),
+            sha256=str(module.__dict__["__sha256__"]),
+            result=result,
+            at=f"{number:09}",
+            error=error,
+        )
+
+    def healthy(self, name: str) -> bool:
+        try:
+            return self.ran(name, self.known("health", name), "health_check") is not False
+        except SyncHostError:
+            return False
 
     def known(self, operation: str, name: str) -> Any:
         if name not in self.live:
@@ -160,6 +196,7 @@ class SyncAdapter(HostAdapter):
             Claim.SNAPSHOT,
             Claim.HOOKS,
             Claim.BLUE_GREEN,
+            Claim.HEALTH,
             Claim.LAZY,
             Claim.VALIDATE,
         }
@@ -175,8 +212,10 @@ class SyncAdapter(HostAdapter):
         "on_reload",
     )
 
+    host_class: type[SyncHost] = SyncHost
+
     async def open(self, workdir: Path, ports: Ports) -> None:
-        self.host = SyncHost(workdir)
+        self.host = self.host_class(workdir)
 
     def render(self, spec: PluginSpec) -> Mapping[str, str]:
         return {f"{spec.ref}.py": render_functions(spec)}
@@ -202,6 +241,12 @@ class SyncAdapter(HostAdapter):
     async def use(self, ref: str, event: Event | None = None) -> str:
         return self.host.use(ref, event)
 
+    async def healthy(self, ref: str) -> bool:
+        return self.host.healthy(ref)
+
+    async def health(self) -> HostHealth:
+        return self.host.health()
+
     async def validated_sha256(self, ref: str) -> str:
         return str(self.host.known("status", ref).__sha256__)
 
@@ -212,7 +257,8 @@ def render_functions(spec: PluginSpec) -> str:
     replies = ", ".join(f"lambda event=None: P.reply(event, {each!r})" for each in spec.handlers)
     lines = [
         "from hot_reload_conformance import probe",
-        f"P = probe.attach({spec.name!r}, {spec.version!r})",
+        f"__version__ = {spec.version!r}",
+        f"P = probe.attach({spec.name!r}, __version__)",
         *(f"def {hook}(): P.hook({hook!r})" for hook in hooks),
         "def health_check(): return P.health_check()",
     ]

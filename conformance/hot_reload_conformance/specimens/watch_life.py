@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from hot_reload.ports import TimerHandle
-from hot_reload_conformance.specimens.blue_green import HostError
+from hot_reload_conformance.specimens.blue_green import Generation, HostError
 from hot_reload_conformance.specimens.registry import specimen
 from hot_reload_conformance.specimens.watching_host import (
     PACE,
@@ -86,6 +86,24 @@ class _DiesOfACallback(_DiesOfAFailure):
 class DiesOfACallback(WatchingAdapter):
     name = "dies-of-a-callback"
     host_class = _DiesOfACallback
+
+
+class _TellsBeforeTheEnd(WatchingHost):
+    """Between the commit and the end of the old one."""
+
+    async def retire(self, old: Generation) -> list[str]:
+        for callback in self.callbacks:
+            callback()
+        return await super().retire(old)
+
+    def tell_callbacks(self) -> None:
+        return None
+
+
+@specimen("HR-WATCH-11", says="was never stopped", bug="what a listener raises skips the old stop")
+class TellsBeforeTheEnd(WatchingAdapter):
+    name = "callback-skips-the-old-stop"
+    host_class = _TellsBeforeTheEnd
 
 
 class _Encodes(WatchingHost):
@@ -187,6 +205,20 @@ class _TimersOutlive(WatchingHost):
 class TimersOutliveTheStop(WatchingAdapter):
     name = "timers-outlive-the-stop"
     host_class = _TimersOutlive
+
+
+class _LetsThemFinish(WatchingHost):
+    async def stop_watch(self) -> None:
+        going = [name for name, entry in self.entries.items() if entry.busy]
+        tasks, self.tasks = self.tasks, set() if going else self.tasks
+        await super().stop_watch()
+        self.tasks |= tasks
+
+
+@specimen("HR-WATCH-13", says="was committed after it", bug="stop forgets the reload under way")
+class LetsThemFinish(WatchingAdapter):
+    name = "reload-outlives-the-stop"
+    host_class = _LetsThemFinish
 
 
 class _ThreadLeft(WatchingHost):

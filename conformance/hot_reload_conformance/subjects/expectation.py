@@ -73,7 +73,7 @@ class Expectations:
             ids.setdefault(each.clause.code, set()).add(each.id)
         passed: dict[tuple[str, str], set[str]] = {}
         for result in results:
-            if result.verdict is Verdict.PASS:
+            if result.verdict is Verdict.PASS and not result.thinned:
                 passed.setdefault((result.subject, result.code), set()).add(result.check)
         return [
             stale_message(subject, code, reason)

@@ -82,7 +82,7 @@ def dress(item: ContractItem, call: pytest.CallInfo[None], report: pytest.TestRe
     elif result.verdict is not Verdict.PASS:
         report.outcome = "skipped"
         report.longrepr = (str(item.path), 1, f"Skipped: {result.reason}")
-        if result.verdict is not Verdict.NOT_CLAIMED:
+        if result.verdict not in (Verdict.NOT_CLAIMED, Verdict.NOT_RUN):
             report.wasxfail = headline(result)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hot_reload_conformance import own_code
-from hot_reload_conformance.bench.budgets import BUDGETS
+from hot_reload_conformance.bench.budgets import budget_of
 from hot_reload_conformance.bench.judge import Judge, Replay
 from hot_reload_conformance.check import all_checks
 from hot_reload_conformance.contract.clauses import CONTRACT_VERSION
@@ -78,11 +78,14 @@ class ConformanceSession:
         self.expectations = Expectations.of(self.configuration.expected_failures, all_checks())
         seed = config.getoption("--hypothesis-seed", None)
         budget = replace(
-            BUDGETS[self.budget], seed=_seed(seed), database="\n".join(_places(config))
+            budget_of(self.budget, whole=self._names_checks()),
+            seed=_seed(seed),
+            database="\n".join(_places(config)),
         )
         self.judge = Judge(budget, self.expectations, self.replay)
         self.sharding = Sharding.of(config)
         self.keep_in = _folder_to_keep_in(config, self.configuration)
+        self.report_file = _report_file(config)
         self.coverage: bool = config.getoption("hot_reload_coverage")
         if self.coverage and not own_code.installed():
             raise pytest.UsageError(own_code.MISSING)
@@ -92,6 +95,11 @@ class ConformanceSession:
         self.gathered: dict[tuple[SourceKind, str], list[CheckResult]] = {}
         self.kept = Kept()
         self._report: Report | None = None
+
+    def _names_checks(self) -> bool:
+        """Whether the user chose among the checks, by ids or pytest's own options."""
+        chosen = self.config.getoption("keyword") or self.config.getoption("markexpr")
+        return bool(chosen or self.selection.names)
 
     def check_expected_subjects(self) -> None:
         """Refuse expected failures of subjects that there are not, before anything runs.
@@ -212,9 +220,8 @@ class ConformanceSession:
                 if key in self.sources
             ]
             self.kept = keep(found, self.config.rootpath, self.keep_in)
-        file = self.config.getoption("hot_reload_report")
-        if file:
-            write_json(report, self.config.invocation_params.dir / file)
+        if self.report_file is not None:
+            write_json(report, self.report_file)
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self.sharding.part:
             session.exitstatus = pytest.ExitCode.OK  # more shards than checks: the others have them
         if session.exitstatus == pytest.ExitCode.OK and not report.ok:
@@ -305,6 +312,24 @@ def _places(config: pytest.Config) -> list[str]:
             )
         found.append(mode + place)
     return found
+
+
+def _report_file(config: pytest.Config) -> Path | None:
+    text = config.getoption("hot_reload_report")
+    if not text:
+        return None
+    file: Path = config.invocation_params.dir / text
+    if file.suffix not in ("", ".json"):
+        xml = " JUnit XML is written by --junitxml." if file.suffix == ".xml" else ""
+        raise pytest.UsageError(
+            f"--hot-reload-report writes JSON, and {text} ends in {file.suffix}: write "
+            f"--hot-reload-report={Path(text).with_suffix('.json')}.{xml}"
+        )
+    if file.is_dir():
+        raise pytest.UsageError(
+            f"--hot-reload-report: {text} is a folder: name a file in it, {Path(text) / 'r.json'}"
+        )
+    return file
 
 
 def _folder_to_keep_in(config: pytest.Config, configuration: Configuration) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ from hot_reload_conformance.specimens.graph_host import GraphAdapter, GraphHost
 from hot_reload_conformance.specimens.guard import FailedReloadRemoves, NoGuard
 from hot_reload_conformance.specimens.operated_host import OperatedAdapter
 from hot_reload_conformance.specimens.pipeline_host import PipelineAdapter
+from hot_reload_conformance.specimens.race import UnlockedUnload
 from hot_reload_conformance.specimens.state import LostSilently
 from hot_reload_conformance.specimens.stop_first_host import StopFirstAdapter
 from hot_reload_conformance.specimens.watching_host import WatchingAdapter
@@ -237,6 +239,87 @@ def test_the_clauses_own_matter_has_to_come_up(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(PLANS, "core", plan)
     with pytest.raises(CannotJudge, match=r"not verified: in \d examples never a reload failed"):
         explore(GOOD, "HR-ROLL-01", Budget(examples=2, steps=1))
+
+
+class RemovedAndUnlocked(Removed):
+    """An unload waits for nobody, so one in the middle of a reload is undone by it."""
+
+    async def unload(self, name: str) -> None:
+        old = self.known(name, "unload")
+        del self.live[name]
+        await self.retire(old)
+
+
+def test_what_breaks_alone_is_left_to_others_and_overlaps_are_judged_beside_it() -> None:
+    class Both(BlueGreenAdapter):
+        name = "removed and unlocked"
+        host_class = RemovedAndUnlocked
+
+    assert explore(HostSubject(RemovedAdapter), "HR-ROLL-01", SMALL) is not None
+    assert explore(HostSubject(RemovedAdapter), "HR-RACE-02", SMALL) is None
+    found = explore(HostSubject(Both), "HR-RACE-02", SMALL)
+    assert found is not None
+    assert "what no order of these operations gives" in found.message
+    assert "fault=" not in found.replay
+
+
+def test_what_is_drawn_tells_what_breaks_alone_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the scripts: an example that breaks one by one too is no finding."""
+    plan = replace(PLANS["core"], seeds=(), required=())
+    monkeypatch.setitem(PLANS, "core", plan)
+    found = explore(HostSubject(UnlockedUnload), "HR-RACE-02", Budget(examples=30, steps=30))
+    assert found is not None
+    assert "no order of these operations" in found.message
+    asked: list[bool] = []
+
+    def alone(*_: object) -> bool:
+        asked.append(True)
+        return True
+
+    monkeypatch.setattr("hot_reload_conformance.exploration.machine.breaks_alone", alone)
+    subject = HostSubject(UnlockedUnload)
+    with contextlib.suppress(CannotJudge):
+        assert explore(subject, "HR-RACE-02", Budget(examples=30, steps=30)) is None
+    assert asked
+
+
+def test_a_host_that_is_wrong_without_any_overlap_is_told_what_to_mend_first() -> None:
+    class Deaf(BlueGreenHost):
+        """No reload takes effect."""
+
+        async def reload(self, name: str) -> list[str]:
+            return []
+
+    class Adapter(BlueGreenAdapter):
+        name = "deaf"
+        host_class = Deaf
+
+    assert explore(HostSubject(Adapter), "HR-SWAP-01", SMALL) is not None
+    with pytest.raises(CannotJudge, match=r"wrong where nothing overlaps.* mend first .*SWAP-01"):
+        explore(HostSubject(Adapter), "HR-RACE-02", SMALL)
+
+
+@pytest.mark.parametrize("code", ["HR-SWAP-01", "HR-SWAP-07", "HR-RACE-02", "HR-ISO-01"])
+def test_what_a_failed_reload_left_in_the_way_of_a_load_ends_that_example_alone(code: str) -> None:
+    class Stuck(BlueGreenHost):
+        """What has failed to reload cannot be unloaded, until it has reloaded."""
+
+        async def reload(self, name: str) -> list[str]:
+            self.stuck = {*getattr(self, "stuck", ()), name}
+            warnings = await super().reload(name)
+            self.stuck.discard(name)
+            return warnings
+
+        async def unload(self, name: str) -> None:
+            if name in getattr(self, "stuck", ()):
+                raise HostError(f"unload of {name!r} failed: what it made is not registered")
+            await super().unload(name)
+
+    class Adapter(BlueGreenAdapter):
+        name = "stuck"
+        host_class = Stuck
+
+    assert explore(HostSubject(Adapter), code, SMALL) is None
 
 
 def test_what_is_not_claimed_is_not_required() -> None:

@@ -15,7 +15,7 @@ from hot_reload_conformance.bench.judge import Judge, Replay
 from hot_reload_conformance.check import host_checks
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.contract.clauses import CONTRACT
-from hot_reload_conformance.simulation.clauses import JUDGED
+from hot_reload_conformance.simulation.clauses import CANCELLED_RELOAD, JUDGED
 from hot_reload_conformance.simulation.invariants import ALL
 from hot_reload_conformance.simulation.script import Script
 from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS
@@ -23,6 +23,7 @@ from hot_reload_conformance.simulation.study import Study, study_of
 from hot_reload_conformance.specimens import interleaved
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
 from hot_reload_conformance.specimens.registry import SPECIMENS, Specimen, all_specimens
+from hot_reload_conformance.specimens.sync_host import SyncAdapter
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import CannotJudge, KitError, NotClaimed, Verdict
 
@@ -175,6 +176,18 @@ class NeverReloads(BlueGreenAdapter):
 def test_what_never_came_to_pass_verifies_nothing() -> None:
     with pytest.raises(CannotJudge, match=r"not verified: in .* there was no reload ok"):
         Study(HostSubject(NeverReloads), BUDGET).judge("HR-SWAP-05")
+
+
+class SyncThatClaimsCancel(SyncAdapter):
+    name = "sync-that-claims-cancel"
+    claims = SyncAdapter.claims | {Claim.CANCEL}
+
+
+@pytest.mark.parametrize("code", [c for c, j in JUDGED.items() if j.fact == CANCELLED_RELOAD])
+def test_a_host_whose_reloads_never_wait_is_told_to_drop_the_claim(code: str) -> None:
+    with pytest.raises(NotClaimed, match="drop the claim `cancel`"):
+        Study(HostSubject(SyncThatClaimsCancel), BUDGET).judge(code)
+    assert Study(HostSubject(BlueGreenAdapter), BUDGET).judge(code) is None
 
 
 def test_the_judge_replays_a_finding_as_the_command_line_does() -> None:
