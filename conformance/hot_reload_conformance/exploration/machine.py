@@ -202,9 +202,12 @@ class _Drawn(Rules):
             self.journal.broken = self.journal.broken or error
             self.ended = True
             return
-        if not held and breaks_alone(self.subject, self.example, self.budget):
+        if held:
+            return
+        self.stack.close()  # of two hosts that share what is process-wide, one would undo the other
+        if breaks_alone(self.subject, self.example, self.budget):
             self.left = self.ended = True
-        elif not held:
+        else:
             self.journal.failed = self.example
             assert self.example.violation is not None
             raise self.example.violation

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hot_reload_conformance.adapter import Claim, HostAdapter
+from hot_reload_conformance.adapter import Claim, HostAdapter, Ports
 from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.bench.runner import run_host_check
 from hot_reload_conformance.check import Check, host_checks
@@ -281,6 +281,28 @@ def test_what_is_drawn_tells_what_breaks_alone_as_well(monkeypatch: pytest.Monke
     with contextlib.suppress(CannotJudge):
         assert explore(subject, "HR-RACE-02", Budget(examples=30, steps=30)) is None
     assert asked
+
+
+def test_no_two_hosts_stand_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of one that changes the process: the second would take the first one's things."""
+    standing = most = 0
+
+    class Alone(UnlockedUnload):
+        async def open(self, workdir: Path, ports: Ports) -> None:
+            nonlocal standing, most
+            await super().open(workdir, ports)
+            standing += 1
+            most = max(most, standing)
+
+        async def close(self) -> None:
+            nonlocal standing
+            standing -= 1
+            await super().close()
+
+    plan = replace(PLANS["core"], seeds=(), required=())
+    monkeypatch.setitem(PLANS, "core", plan)
+    assert explore(HostSubject(Alone), "HR-RACE-02", Budget(examples=30, steps=30)) is not None
+    assert (most, standing) == (1, 0)
 
 
 def test_a_host_that_is_wrong_without_any_overlap_is_told_what_to_mend_first() -> None:
