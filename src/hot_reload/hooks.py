@@ -129,6 +129,16 @@ def check_call(what: str, method: Any, arguments: int, *, hint: str) -> None:
         raise ManifestError(
             f"{what} is a generator: it would never run", hint="let it return; remove the yield"
         )
+    check_arguments(what, method, arguments, hint=hint)
+
+
+def check_arguments(what: str, method: Any, arguments: int, *, hint: str) -> None:
+    """
+    Raises:
+        ManifestError: ``method`` cannot be called with so many arguments.
+    """
+    if _plainly_fits(method, arguments):
+        return
     try:
         inspect.signature(method).bind(*[None] * arguments)
     except TypeError as error:

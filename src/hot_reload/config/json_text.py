@@ -58,6 +58,8 @@ class _Walk:
                     self._path,
                     "write a finite number",
                 )
+            elif found["word"]:
+                self._lines.check_digits(found["word"], found.start("word"), self._path)
             elif found["string"] and self._wants_key:
                 self._key(found["string"], found.start("string"))
 

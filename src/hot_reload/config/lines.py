@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import bisect
 import re
+import sys
 
 from hot_reload.config.problem import ConfigError, KeyPath, Problem, shown
 
 DEPTH_LIMIT = 32
 """How deep mappings and lists may be nested, all together."""
+_WHOLE = re.compile(r"[-+]?[0-9](?:_?[0-9])*")
 
 
 class Lines:
@@ -36,6 +38,22 @@ class Lines:
             path[:4],
             f"nest at most {DEPTH_LIMIT} tables and lists",
         )
+
+    def check_digits(self, word: str, position: int, path: KeyPath) -> None:
+        """Refuse a whole number of more digits than Python reads.
+
+        Parsers refuse it too, and do not say where it stands.
+
+        Raises:
+            ConfigError: ``word`` is one.
+        """
+        limit = sys.get_int_max_str_digits()
+        if limit and len(word) > limit and _WHOLE.fullmatch(word):
+            digits = sum(each.isdigit() for each in word)
+            if digits > limit:
+                text = f"is a number of {digits} digits, more than {limit}"
+                hint = "shorten it, or write it in quotes"
+                raise self.error(text, self.at(position), path, hint)
 
     def twice(self, path: KeyPath, line: int) -> ConfigError:
         """The error that the key at ``path`` comes again on ``line``."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sized
 from typing import Any
 
 from hot_reload.config.problem import KeyPath, Problem, kind, shown, unknown_key
-from hot_reload.config.secret import MASK, Secret, is_secret
+from hot_reload.config.secret import MASK, Secret, may_hold_secret
 
 DESCRIBING = frozenset(
     {"title", "description", "examples", "$schema", "$id", "$comment", "format", "readOnly"}
@@ -140,7 +140,7 @@ class MappingReader:
         return read
 
     def _wrong(self, wanted: str, value: Any, path: KeyPath) -> None:
-        what = MASK if is_secret(path, self._marked) else shown(value)
+        what = MASK if may_hold_secret(path, self._marked) else shown(value)
         self.problems.append(
             Problem(text=f"is {kind(value)} ({what})", path=path, hint=f"give {wanted}")
         )

@@ -72,6 +72,15 @@ def is_secret(path: KeyPath, marked: Collection[KeyPath] = ()) -> bool:
     )
 
 
+def may_hold_secret(path: KeyPath, marked: Collection[KeyPath] = ()) -> bool:
+    """Whether a wrong value at ``path`` must not be shown: a secret, or a table has one below it.
+
+    Whoever writes one text for such a table, as the URL of a database, writes the secret into it.
+    """
+    keys = tuple(each for each in path if isinstance(each, str))
+    return is_secret(path, marked) or any(each[: len(keys)] == keys for each in marked)
+
+
 def _named_secret(key: str) -> bool:
     name = key.lower().replace("-", "_")
     return any(name == word or name.endswith(f"_{word}") for word in SECRET_WORDS)

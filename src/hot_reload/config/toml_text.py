@@ -159,6 +159,11 @@ class _Walk:
 
     def _value(self, path: KeyPath) -> None:
         if self._kind not in "[{":
+            if self._kind == "word":
+                word, at = self._word, self._at
+                self._next()
+                if self._kind != ".":
+                    self._lines.check_digits(word, at, path)
             # A number or a date may be several words and dots.
             while self._kind in ("word", "string", "long", "."):
                 self._next()

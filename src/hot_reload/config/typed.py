@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from hot_reload.config.fields import Field, Maker, fields_of, maker_of
 from hot_reload.config.problem import KeyPath, Problem, kind, shown, unknown_key
-from hot_reload.config.secret import MASK, Secret, is_secret
+from hot_reload.config.secret import MASK, Secret, may_hold_secret
 
 _LISTS: dict[Any, Callable[[list[Any]], Any]] = {
     list: list,
@@ -211,7 +211,7 @@ class TypedReader:
         return read if len(self.problems) == before else NO
 
     def _wrong(self, wanted: str, value: Any, path: KeyPath) -> Any:
-        secret = is_secret(path, self.marked)
+        secret = may_hold_secret(path, self.marked)
         what = MASK if secret or isinstance(value, Secret) else shown(value)
         return self.problem(path, f"is {kind(value)} ({what})", f"give {wanted}")
 

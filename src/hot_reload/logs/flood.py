@@ -50,7 +50,7 @@ class FloodFilter(logging.Filter):
         self.limit = limit
         self.window_seconds = window_seconds
         self._now = now
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may log in mid-filter
         self._windows: dict[str, tuple[float, int]] = {}
         """For each plugin: when its window began, and how many records came in it."""
         self._suppressed: Counter[str] = Counter()

@@ -88,9 +88,9 @@ def event_of(record: logging.LogRecord) -> dict[str, Any]:
     """
     extra = {key: each for key, each in vars(record).items() if key not in _STANDARD}
     return log_event(
-        record.levelname,
+        str(record.levelname),  # a record that came by a socket may have none, nor a name
         record.getMessage(),
-        logger=str(record.name),  # a record that came by a socket may have none
+        logger=str(record.name),
         at_seconds=record.created,
         exception=_exception(record),
         extra=extra,

@@ -69,4 +69,7 @@ class LevelMethods:
 
 
 def _word(level: object) -> str:
-    return str(logging.getLevelName(level)) if isinstance(level, int) else text_of(level)
+    try:
+        return str(logging.getLevelName(level)) if isinstance(level, int) else text_of(level)
+    except Exception:  # a number of more digits than Python writes out
+        return text_of(level)

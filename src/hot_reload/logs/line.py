@@ -19,14 +19,19 @@ def line_of(event: Any, form: str = "json") -> str:
     JSON gives back an equal value where the event is plain data; objects become text, and so do
     NaN and the infinities. Never raises, and no text in the event can end the line.
     """
-    return json_of(event) if form == "json" else _words(event)
+    if form == "json":
+        return json_of(event)
+    try:
+        return _words(event)
+    except Exception:  # a mapping of somebody's own
+        return _flat(event)
 
 
 def json_of(event: Any) -> str:
     """``event`` as JSON text in ASCII, on one line."""
     try:
         return json.dumps(event, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
+    except Exception:  # no plain data, or a container of somebody's own that raises
         return json.dumps(plain_value(event))
 
 

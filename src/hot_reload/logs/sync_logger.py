@@ -59,7 +59,7 @@ class SyncHotLogger(LevelMethods):
         self._clock = clock
         self._log = HotLogger(name=name, settings=settings, clock=clock)
         self._process = os.getpid()
-        self._closing = threading.Lock()
+        self._closing = threading.RLock()  # a signal handler may close what is being closed
         self._asking = threading.RLock()
         """What is asked for under it while the logger is open gets an answer, or is cancelled."""
         self._closed = False
@@ -141,9 +141,9 @@ class SyncHotLogger(LevelMethods):
         if threading.current_thread() is self._thread:
             raise EngineMisuse(f"logger {self.name!r} cannot be closed from one of its plugins")
         with self._closing:
-            if not self._closed:
-                with self._asking:
-                    self._closed = True
+            with self._asking:
+                closed, self._closed = self._closed, True
+            if not closed:
                 atexit.unregister(self.close)
                 try:
                     asyncio.run_coroutine_threadsafe(self._log.close(), self._loop).result()

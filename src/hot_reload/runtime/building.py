@@ -20,7 +20,7 @@ from hot_reload.errors import (
     MissingDependency,
     PluginFault,
 )
-from hot_reload.hooks import bind, check_call
+from hot_reload.hooks import bind, check_arguments, check_call
 from hot_reload.manifest import ROLE_METHOD, read_manifest
 from hot_reload.outcome import Failure, Role, Stage
 from hot_reload.runtime.context import PluginContext
@@ -238,6 +238,15 @@ class Building:
         raise raised
 
     def _check_steps(self, new: Generation) -> None:
+        handle = new.method(Role.SERVICE)
+        if Role.SERVICE in new.roles and handle is not None:
+            check_arguments(  # a generator is an answer, too: whoever asks goes through it
+                f"{type(new.plugin).__name__}.handle",
+                handle,
+                1,
+                hint="it is called with the request: write def handle(self, request); if it is "
+                "for something else, give it another name",
+            )
         for role in (*TRANSFORMS, Role.SINK):
             if role not in new.roles:
                 continue

@@ -51,11 +51,15 @@ class Inside:
     the handler's call is over, with its task at the latest, and with it what it forbids.
     """
 
-    __slots__ = ("_gone", "_leases", "_left", "hook", "outer", "owner", "plugin", "tasks")
+    __slots__ = ("_gone", "_leases", "_left", "hook", "host", "outer", "owner", "plugin", "tasks")
 
-    def __init__(self, plugin: str, *, hook: bool, leases: Leases | None) -> None:
+    def __init__(
+        self, plugin: str, *, hook: bool, leases: Leases | None, host: object = None
+    ) -> None:
         self.plugin = plugin
         self.hook = hook
+        self.host = host
+        """The engine that runs the plugin: a plugin may be the host of an engine of its own."""
         self._leases = leases
         self.outer = _inside.get()
         self.owner: asyncio.Task[object] | None = asyncio.current_task()
@@ -91,7 +95,7 @@ class Inside:
         self._left = True
         # Contexts of a plugin's timers and tasks outlive this, and a task holds its result.
         self.tasks.clear()
-        self.owner = None
+        self.owner = self.host = None
         if self._leases is not None:
             self._leases.discard(self)
         if _inside.get() is self:  # not so where a coroutine is closed that its loop left behind
@@ -102,15 +106,18 @@ class Inside:
 _inside: ContextVar[Inside | None] = ContextVar("hot_reload_inside", default=None)
 
 
-def inside(plugin: str, *, hook: bool, leases: Leases | None = None) -> Inside:
-    """Note that what runs in the ``with`` block runs inside ``plugin``; ``leases`` are those of
-    the generation that is called."""
-    return Inside(plugin, hook=hook, leases=leases)
+def inside(plugin: str, *, hook: bool, leases: Leases | None = None, host: object = None) -> Inside:
+    """Note that what runs in the ``with`` block runs inside ``plugin`` of the engine ``host``;
+    ``leases`` are those of the generation that is called."""
+    return Inside(plugin, hook=hook, leases=leases, host=host)
 
 
-def inside_hook() -> str | None:
+# Of the plugins of ``host`` alone; None: of any engine's.
+
+
+def inside_hook(host: object = None) -> str | None:
     """The plugin in one of whose hooks, during an operation, the caller runs; None: in none."""
-    return next((each.plugin for each in _chain() if each.hook), None)
+    return next((each.plugin for each in _chain(host) if each.hook), None)
 
 
 def adopt_task() -> None:
@@ -125,26 +132,26 @@ def held_by_hook() -> bool:
     return any(each.hook and asyncio.current_task() in each.tasks for each in _chain())
 
 
-def inside_handler(plugin: str) -> bool:
+def inside_handler(plugin: str, host: object = None) -> bool:
     """Whether the caller runs inside a handler or a background task of ``plugin``."""
-    return any(each.plugin == plugin and not each.hook for each in _chain())
+    return any(each.plugin == plugin and not each.hook for each in _chain(host))
 
 
-def inside_any() -> str | None:
+def inside_any(host: object = None) -> str | None:
     """The plugin in whose hook, handler or background task the caller runs; None: in none."""
-    return next((each.plugin for each in _chain()), None)
+    return next((each.plugin for each in _chain(host)), None)
 
 
-def holds_lease(plugin: str) -> bool:
+def holds_lease(plugin: str, host: object = None) -> bool:
     """Whether the caller runs inside a call to ``plugin`` that a drain waits for."""
-    return any(each.plugin == plugin and each.lease for each in _chain())
+    return any(each.plugin == plugin and each.lease for each in _chain(host))
 
 
-def _chain() -> list[Inside]:
+def _chain(host: object = None) -> list[Inside]:
     chain: list[Inside] = []
     each = _inside.get()
     while each is not None:
-        if each.active:
+        if each.active and (host is None or each.host is host):
             chain.append(each)
         each = each.outer
     return chain
@@ -153,7 +160,8 @@ def _chain() -> list[Inside]:
 class CallGates:
     """Lets calls to a plugin wait while its state is on its way. Used on the loop's thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: object = None) -> None:
+        self._host = host
         self._closed: dict[str, asyncio.Event] = {}
 
     def close(self, plugin: str) -> None:
@@ -171,7 +179,7 @@ class CallGates:
         gate waits for that hook, and the hook would wait for the gate. So does a call
         from inside a call to the same plugin, which the gate's closing waits for.
         """
-        if held_by_hook() or holds_lease(plugin):
+        if held_by_hook() or holds_lease(plugin, self._host):
             return
         while (gate := self._closed.get(plugin)) is not None:
             await gate.wait()

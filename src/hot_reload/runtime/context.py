@@ -65,7 +65,7 @@ class PluginContext:
                 f"generation {self.generation} of {self.name!r} has stopped and starts no tasks"
             )
         task = asyncio.get_running_loop().create_task(
-            _contained(coroutine, self.name, self.logger),
+            _contained(coroutine, self.name, self.logger, self.engine),
             name=name or f"{self.name}@g{self.generation}",
         )
         task.add_done_callback(self._tasks.discard)
@@ -117,11 +117,11 @@ class PluginContext:
 
 
 async def _contained(
-    coroutine: Coroutine[Any, Any, Any], plugin: str, logger: logging.Logger
+    coroutine: Coroutine[Any, Any, Any], plugin: str, logger: logging.Logger, host: object
 ) -> Any:
     try:
         # The reload that it asks for will wait for it: it must not wait for the reload.
-        with calls.inside(plugin, hook=False):
+        with calls.inside(plugin, hook=False, host=host):
             return await coroutine
     except asyncio.CancelledError:
         raise

@@ -47,7 +47,8 @@ class Counts:
     """What became of events; kept by the engine for its whole life. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler or a finalizer may emit in mid-count.
+        self._lock = threading.RLock()
         # Adding to a shared number is no single step, and a lock would be taken for every event;
         # to draw the next number is one, and a look at it draws one as well.
         self._tickets = itertools.count()
@@ -64,7 +65,7 @@ class Counts:
 
     def forked(self) -> None:
         """A child counts on, for itself."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     @property
     def accepted(self) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -99,7 +99,7 @@ class Engine:
             app=self,
             hooks=HookRunner(self._clock, self.settings),
             pipeline=Pipeline(self.settings),
-            calls=CallGates(),
+            calls=CallGates(self),
             graveyard=Graveyard(),
             imports=self._imports,
             states=self._states,
@@ -215,24 +215,35 @@ class Engine:
             done.update(task.result())
         return {name: done[name] for name in wanted}
 
-    async def reconfigure(self, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Outcome]:
+    async def reconfigure(
+        self, configs: Mapping[str, Mapping[str, Any]], *, reread: Collection[str] = ()
+    ) -> dict[str, Outcome]:
         """Give plugins a new configuration: all of them, or none where one refuses it.
 
         Each is swapped to a generation made of the bytes that run, and so is whoever
-        needs it. One whose configuration is what it was is left alone. ``configs`` is copied.
+        needs it; those named in ``reread`` are made of the bytes on disk, for code and
+        configuration of which neither fits the other's old half. One whose configuration
+        (and, where it is reread, whose code) is what it was is left alone. ``configs`` is
+        copied.
 
         Returns:
             The outcome for each name: ``Swapped``, ``Unchanged``, ``RolledBack``, ``Failed``,
             ``Refused`` or ``Deferred``.
+
+        Raises:
+            EngineMisuse: a configuration is none, or there is none for a name in ``reread``.
         """
         roster, copies = self._roster, given_configs(configs)
-        names = list(copies)
+        names, anew = list(copies), given_names(reread)
+        for name in anew:
+            if name not in copies:
+                raise EngineMisuse(f"reread names {name!r}, which configs has nothing for")
 
         async def act() -> dict[str, Outcome]:
             return await self._renew(
                 Operation.RELOAD,
                 names,
-                lambda name: Wanted(roster.slots[name], config=copies[name]),
+                lambda name: Wanted(roster.slots[name], config=copies[name], reread=name in anew),
             )
 
         return await self._operations.run(
@@ -451,7 +462,7 @@ class Engine:
         self._closed = True
         if self._parts is None:
             return
-        plugin = calls.inside_any()
+        plugin = calls.inside_any(self)
         if plugin is not None:
             self._closed = self._closing is not None
             raise EngineMisuse(
@@ -584,7 +595,7 @@ class Engine:
         slot = self._roster.service(slot.name)  # it may have gone while the call waited
         generation = slot.current
         assert generation is not None
-        inside = calls.inside(slot.name, hook=False, leases=generation.leases)
+        inside = calls.inside(slot.name, hook=False, leases=generation.leases, host=self)
         try:
             try:
                 with inside:

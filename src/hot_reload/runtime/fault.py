@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Container
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackType
 from typing import Any
@@ -44,11 +44,11 @@ def hook_failed(error: BaseException, what: str, origin: Origin) -> HookFailed:
     if file is None and error.__cause__ is not None:  # a StopIteration that left a coroutine
         file, line = _place(error.__cause__.__traceback__, origin.files)
     return HookFailed(
-        f"{what} raised {conceal(cause_of(error), origin.secrets)}",
+        f"{what} raised {cause_of(error, origin.secrets)}",
         file=file,
         line=line,
         hint=_hint(error, origin),
-        traceback_text=conceal(_formatted(error), origin.secrets),
+        traceback_text=_formatted(error, origin.secrets),
     )
 
 
@@ -105,8 +105,8 @@ def failure_of(stage: Stage, fault: PluginFault) -> Failure:
     )
 
 
-def cause_of(error: BaseException) -> str:
-    """``type: text`` on one line, trimmed, with control characters shown."""
+def cause_of(error: BaseException, secrets: Collection[str] = ()) -> str:
+    """``type: text`` on one line, trimmed, with control characters shown, and no secret."""
     try:
         text = str(error)
     except BaseException as broken:  # a plugin's __str__ may raise anything
@@ -114,8 +114,10 @@ def cause_of(error: BaseException) -> str:
     first = _first_in(error)
     if first is not error and not isinstance(first, BaseExceptionGroup):
         # A group says only how many there are: what went wrong is in them.
-        text += f", first of them {cause_of(first)}"
-    return shown(f"{type(error).__name__}: {text}" if text else type(error).__name__, CAUSE_LIMIT)
+        text += f", first of them {cause_of(first, secrets)}"
+    text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    # Before it is trimmed: what is left of a secret would not be found.
+    return shown(conceal(text, secrets), CAUSE_LIMIT)
 
 
 def _first_in(error: BaseException) -> BaseException:
@@ -150,9 +152,9 @@ def _place(trace: TracebackType | None, sources: Container[str]) -> tuple[str | 
     return found
 
 
-def _formatted(error: BaseException) -> str:
+def _formatted(error: BaseException, secrets: Collection[str]) -> str:
     try:
         text = "".join(traceback.format_exception(error))
     except BaseException:  # the same broken __str__, met by an older traceback module
         text = f"(the traceback of a {type(error).__name__} cannot be shown)\n"
-    return text[-TRACEBACK_LIMIT:]
+    return conceal(text, secrets)[-TRACEBACK_LIMIT:]

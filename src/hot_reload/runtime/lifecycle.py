@@ -19,6 +19,7 @@ from hot_reload.runtime.fault import Origin, hook_failed, standing
 from hot_reload.settings import Settings
 
 _NOBODY = Origin()
+_NO_TASK = "return data; for work of its own start a task with context.spawn(...)"
 _NO_CANCEL = "to end early, return or raise; cancel only tasks that the plugin has started"
 
 
@@ -142,6 +143,10 @@ class HookRunner:
             else:
                 if not waits:
                     return value
+                if value is task:  # each would wait for the other, and be cancelled for it
+                    file, line = call.defined(origin)
+                    message = f"{what} returned the task that it was called in"
+                    raise HookFailed(message, file=file, line=line, hint=_NO_TASK)
                 limit = self._settings.hook_deadline_seconds
                 return await self._finish(
                     what, call, origin, limit if deadline_seconds is None else deadline_seconds

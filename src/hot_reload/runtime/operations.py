@@ -125,11 +125,12 @@ class Operations:
             return self._refuse_all(operation, names, _CLOSING if self.closing else _RESTLESS)
 
         self.check_loop()
-        hook = calls.inside_hook()
+        host = self._machinery.app
+        hook = calls.inside_hook(host)
         if hook is not None:
             # It would wait for the operation whose hook asks for it, and that one for the hook.
             return self._defer(operation, names, f"a hook of {hook!r} asked for it", serial)
-        handler = next((name for name in touched() if calls.inside_handler(name)), None)
+        handler = next((name for name in touched() if calls.inside_handler(name, host)), None)
         if handler is not None:
             # Its drain would wait for the handler, and the handler for it.
             whose = "its own" if [handler] == list(names) else repr(handler)
@@ -188,7 +189,7 @@ class Operations:
         self._transactions.add(transaction)
         outcomes: dict[int, Outcome] = {}
         try:
-            with calls.inside(slots[0].name, hook=True):
+            with calls.inside(slots[0].name, hook=True, host=self._machinery.app):
                 try:
                     await body(transaction)
                 finally:

@@ -7,6 +7,7 @@ import enum
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from hot_reload.config.secret import conceal
 from hot_reload.errors import HookTimeout, PluginFault, SourceError, UnhealthyError
 from hot_reload.hooks import (
     ADOPT_CONNECTION,
@@ -292,12 +293,14 @@ class Steps:
     async def check_health(self, new: Generation) -> None:
         answer = await self.hook(new, HEALTH_CHECK)
         try:
-            said = "" if is_healthy(answer) else f"health_check answered {answer!r:.200}"
+            told = None if is_healthy(answer) else conceal(repr(answer), new.origin.secrets)
         except BaseException as error:  # its __bool__ or __repr__ is the plugin's own
             fault = hook_failed(error, "the answer of health_check", new.origin)
         else:
-            if said:
-                raise UnhealthyError(said, file=str(new.snapshot.main.path))
+            if told is not None:
+                raise UnhealthyError(
+                    f"health_check answered {told:.200}", file=str(new.snapshot.main.path)
+                )
             return
         raise fault
 

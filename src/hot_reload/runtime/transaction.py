@@ -43,14 +43,15 @@ class Wanted:
     """One plugin that is to be renewed.
 
     ``force``: also where the bytes are the same. ``only_sha256``: from no other bytes.
-    ``config``: from the bytes that run, with this configuration. ``restore``: its first
-    generation gets what the engine's store has of it.
+    ``config``: from the bytes that run, with this configuration; ``reread``: from those on
+    disk. ``restore``: its first generation gets what the engine's store has of it.
     """
 
     slot: Slot
     force: bool = False
     only_sha256: str | None = None
     config: Mapping[str, Any] | None = None
+    reread: bool = False
     restore: bool = False
 
 
@@ -190,14 +191,14 @@ class Transaction:
     def _read(self, part: Part, want: Wanted) -> bool:
         """Whether there is something to make anew of what is wanted."""
         part.forced, part.restores = want.force, want.restore
-        if want.config is not None and part.old is not None:
-            part.snapshot = part.old.snapshot
+        if want.config is not None:
             part.config = want.config
-            return not same(part.config, part.slot.config)
-        part.config = want.config or part.config
+            if part.old is not None and not want.reread:
+                part.snapshot = part.old.snapshot
+                return not same(part.config, part.slot.config)
         part.snapshot = part.steps.read()
         if part.old is not None and part.snapshot.sha256 == part.old.snapshot.sha256:
-            return want.force
+            return want.force or not same(part.config, part.slot.config)
         part.steps.check_bytes(part.snapshot, want.only_sha256)
         return True
 

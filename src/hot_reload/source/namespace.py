@@ -26,6 +26,7 @@ import linecache
 import logging
 import os
 import sys
+import threading
 import typing
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -41,6 +42,8 @@ MARK = "@g"
 
 _live: weakref.WeakValueDictionary[str, Namespace] = weakref.WeakValueDictionary()
 """Every namespace that is in ``sys.modules`` now, by the name of its top module."""
+_naming = threading.Lock()
+"""Engines on loops of several threads must not take one name both."""
 
 
 class Neighbours(Protocol):
@@ -72,12 +75,9 @@ class Namespace:
         declared: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self.snapshot = snapshot
-        self.top = _free_name(snapshot.top, generation)
+        self.thread = threading.get_ident()
+        """On which it was made: that of its engine's loop."""
         self._codes = codes
-        # A plugin in a file named json.py that says `import json` means the standard
-        # library, which everyone else has imported under that name; its own modules it
-        # reaches by relative imports, and no other plugin reaches it.
-        self._names = {snapshot.top: self.top} if _may_shadow(snapshot.top) else {}
         self._neighbours = neighbours
         self._declared = declared
         self._borrowed: set[str] = set()
@@ -85,7 +85,13 @@ class Namespace:
         self._extensions: set[str] = set()
         self._released = False
         self._builtins = {**vars(builtins), "__import__": self._import}
-        _live[self.top] = self
+        with _naming:
+            self.top = _free_name(snapshot.top, generation)
+            _live[self.top] = self
+        # A plugin in a file named json.py that says `import json` means the standard
+        # library, which everyone else has imported under that name; its own modules it
+        # reaches by relative imports, and no other plugin reaches it.
+        self._names = {snapshot.top: self.top} if _may_shadow(snapshot.top) else {}
 
     def execute(self) -> ModuleType:
         """Run the top module, and whatever of its own it imports as it runs.
@@ -391,6 +397,19 @@ def _free_name(top: str, generation: int) -> str:
         return name
     others = (f"{name}x{number}" for number in itertools.count(2))
     return next(each for each in others if each not in _live)
+
+
+def is_elsewhere(name: object) -> bool:
+    """Whether a module of this name is, or was, that of an engine on another thread.
+
+    Its loop imports it and lets it go at any moment, and that is nobody's doing on this thread,
+    where nothing is released while an import runs.
+    """
+    top = name.partition(".")[0] if isinstance(name, str) else ""
+    if MARK not in top:
+        return False
+    namespace = _live.get(top)
+    return namespace is None or namespace.thread != threading.get_ident()
 
 
 def _may_shadow(top: str) -> bool:

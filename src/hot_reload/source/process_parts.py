@@ -24,6 +24,8 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeAlias
 
+from hot_reload.source.namespace import is_elsewhere
+
 Step: TypeAlias = Callable[[], object]
 Comparison: TypeAlias = Iterator[tuple[str, Step]]
 
@@ -188,7 +190,7 @@ def _compare_signals(old: Sequence[Any], new: Sequence[Any]) -> Comparison:
 
 def _compare_modules(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
     for name, module in old.items():
-        if new.get(name) is module:
+        if new.get(name) is module or is_elsewhere(name):
             continue
         verb = "replaced" if name in new else "removed"
 

@@ -159,7 +159,7 @@ class Watcher:
         Raises:
             EngineMisuse: a plugin called it, from inside of what it would wait for.
         """
-        plugin = inside_any()
+        plugin = inside_any(self._engine)
         if plugin is not None:
             raise EngineMisuse(
                 f"stop() was called from inside plugin {plugin!r}, whose reload it might wait "

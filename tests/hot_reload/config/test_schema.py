@@ -159,6 +159,8 @@ def test_c11_a_secret_is_in_no_error_and_no_repr(schema: Any) -> None:
     assert ("database", "password") in secret_paths(schema)
     wrong: Any = {"database": {"port": 1, "password": ["hunter2"]}}
     assert "hunter2" not in "".join(problems(schema, wrong))
+    flat: Any = {"database": "postgres://ada:hunter2@db"}  # where a table with a secret belongs
+    assert "hunter2" not in "".join(problems(schema, flat))
     short: Any = {"database": {"port": 1, "password": [77]}}
     assert "77" not in "".join(problems(schema, short))
     if schema is not MAPPING:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hot_reload.logs.event import TEXT_LIMIT_CHARACTERS, VALUES_LIMIT, log_event, plain_value
-from hot_reload.logs.line import json_of
+from hot_reload.logs.line import json_of, line_of
 
 
 class Colour(enum.Enum):
@@ -146,3 +146,19 @@ def test_f34_things_that_refer_to_one_another_are_told_in_bounds() -> None:
     assert f"… (more than {VALUES_LIMIT} values)" in text
     assert event["extra"]["graph"][0]["n"] == 0
     assert event["extra"]["last"] == 5, "one takes no room from the others"
+
+
+class Hostile(dict[str, object]):
+    """A mapping that cannot be read, as one that stands for a connection which is gone."""
+
+    def items(self) -> Any:
+        raise RuntimeError("gone")
+
+    def get(self, *_: object) -> Any:
+        raise RuntimeError("gone")
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_f34_an_event_that_cannot_be_read_is_a_line_all_the_same(form: str) -> None:
+    assert "hi" in line_of(Hostile(message="hi"), form)
+    assert "hi" in line_of([Hostile(message="hi")], form)

@@ -200,5 +200,7 @@ async def test_f34_a_record_without_a_name_is_an_event(hot_reload_dir: PluginDir
         handler = HotReloadHandler(engine)
         handler.addFilter(FloodFilter())
         handler.handle(logging.makeLogRecord({"msg": "m", "levelname": "INFO"}))
-        assert [each["message"] for each in engine.got] == ["m"]
+        handler.handle(logging.makeLogRecord({"msg": "n", "levelname": None}))
+        assert [each["message"] for each in engine.got] == ["m", "n"]
         assert engine.got[0]["logger"] == "None"
+        assert [each["level"] for each in engine.got] == ["INFO", "NONE"]

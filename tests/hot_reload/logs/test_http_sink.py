@@ -146,3 +146,26 @@ async def test_f34_a_server_that_takes_nothing_for_now_gets_the_events_later() -
         assert taken == [*range(2, 16)]
         assert sink.health_check()["healthy"]
         del sink
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0 200 hello", b"* 250 mail", b"HTTP/1.1 2_00 OK"])
+async def test_f34_an_answer_that_is_none_of_http_confirms_nothing(answer: bytes) -> None:
+    """As of a server of another kind, at a port that was mistyped."""
+    async with Engine() as engine:
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer + b"\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            sink = await load(engine, "http", url=url)
+            engine.emit({"n": 1})
+            await engine.settle()
+            with pytest.raises(Exception, match="1 events are not delivered"):
+                await sink.flush()
+            health = sink.health_check()
+            assert (health["healthy"], health["written"], health["waiting"]) == (False, 0, 1)
+            del sink

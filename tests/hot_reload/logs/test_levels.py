@@ -69,3 +69,9 @@ def test_f30_a_field_may_be_called_error() -> None:
     assert [each.get("extra") for each in log.events] == [{"error": "E17"}, None]
     for each in log.events:
         assert each["exception"].endswith("ValueError: no stock\n")
+
+
+def test_f30_no_level_makes_a_call_raise() -> None:
+    log = Kept()
+    log.log(10**5000, "m")  # more digits than Python writes out
+    assert log.events[0]["message"] == "m"

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from hot_reload import Engine
+from hot_reload.logs import sinks
+from hot_reload.outcome import RolledBack, Stage
 
 from .test_sinks import load
 
@@ -82,3 +84,35 @@ async def test_f34_a_database_that_came_back_is_written_to_again(
         assert sink.health_check()["error"] == ""
         del sink
     assert [each["n"] for each in rows_of(folder / "app.db")] == [1, 2]
+
+
+async def test_f34_a_program_that_changes_its_directory_keeps_its_database(
+    tmp_path: Path, rows_of: Callable[[Path], list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    async with Engine() as engine:
+        await load(engine, "sqlite", path="app.db", batch_size=1)
+        engine.emit({"n": 1})
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        engine.emit({"n": 2})
+    assert [each["n"] for each in rows_of(tmp_path / "app.db")] == [1, 2]
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("what", ["garbage", "directory", "other table"])
+async def test_f34_a_database_of_another_kind_is_refused_by_its_path(
+    what: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "app.db"
+    if what == "garbage":
+        path.write_bytes(b"no database" * 100)
+    elif what == "directory":
+        path.mkdir()
+    else:
+        sqlite3.connect(path).execute("CREATE TABLE events (at TEXT, text TEXT)").connection.close()
+    async with Engine() as engine:
+        outcome = await engine.load(sinks.path("sqlite"), config={"path": str(path)})
+        assert isinstance(outcome, RolledBack), "else every event would wait for what never comes"
+        assert outcome.failure.stage is Stage.START
+        assert str(path) in outcome.failure.cause

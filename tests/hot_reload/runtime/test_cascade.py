@@ -10,6 +10,7 @@ import pytest
 from tests.hot_reload.runtime.test_engine import Stepper
 
 from hot_reload import Engine, Settings
+from hot_reload.errors import EngineMisuse
 from hot_reload.outcome import (
     Deferred,
     Failed,
@@ -588,6 +589,41 @@ async def test_f51_a_new_configuration_reaches_those_it_is_for(bench: Bench) -> 
         assert engine.plugin("left").context.config == {"depth": [1]}
         gone = await engine.reconfigure({"nobody": {}})
         assert isinstance(gone["nobody"], Refused)
+
+
+async def test_f51_a_new_configuration_comes_with_new_code_where_it_is_reread(
+    bench: Bench,
+) -> None:
+    write_all(bench)
+    async with Engine() as engine:
+        await load_all(bench, engine)
+        write(bench, "left", "2.0", needs=["base"])
+        write(bench, "lone", "2.0")
+        outcomes = await engine.reconfigure({"left": {"n": 1}, "lone": {"n": 1}}, reread=["left"])
+        assert all(isinstance(each, Swapped) for each in outcomes.values())
+        assert await engine.use("left") == ("left", "2.0", ("base", "1.0"))
+        assert engine.status("lone").running.version == "1.0"  # type: ignore[union-attr]
+        same = await engine.reconfigure({"left": {"n": 1}}, reread=["left"])
+        assert isinstance(same["left"], Unchanged)
+        other = await engine.reconfigure({"left": {"n": 2}}, reread=["left"])
+        assert isinstance(other["left"], Swapped)
+        assert engine.plugin("left").context.config == {"n": 2}
+        with pytest.raises(EngineMisuse, match="reread names 'base', which configs has nothing"):
+            await engine.reconfigure({"left": {}}, reread=["base"])
+
+
+async def test_f51_an_empty_configuration_is_one_for_a_plugin_that_failed_too(
+    bench: Bench,
+) -> None:
+    write(bench, "base", policy="stop-first")
+    async with Engine() as engine:
+        await engine.load(bench.plugins.path("base"), config={"n": 1})
+        write(bench, "base", "2.0", policy="stop-first")
+        bench.faults.at("base", "start", raises=ValueError("no"), times=2)
+        assert isinstance(await engine.reload("base"), Failed)
+        outcomes = await engine.reconfigure({"base": {}})
+        assert isinstance(outcomes["base"], Loaded)
+        assert engine.plugin("base").context.config == {}
 
 
 async def test_f51_one_that_refuses_its_configuration_keeps_all_as_they_were(

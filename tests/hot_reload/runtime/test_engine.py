@@ -341,6 +341,43 @@ async def test_a_handler_that_calls_itself_is_not_held_at_its_own_gate(bench: Be
         assert (await reload).success
 
 
+HOST = """
+    async def start(self):
+        from hot_reload import Engine
+
+        self.inner = Engine()
+        await self.inner.__aenter__()
+        self.seen = bench.things["seen"]
+        self.seen.append((await self.inner.load(bench.things["path"])).describe())
+
+    async def handle(self, request):
+        self.seen.append(await self.inner.use(NAME))  # its own plugin has the same name
+        return (await self.inner.reload(NAME, force=True)).describe()
+
+    async def stop(self):
+        await self.inner.close()
+        self.seen.append(self.inner.emit({}))
+"""
+
+
+async def test_a_plugin_may_be_the_host_of_an_engine_of_its_own(bench: Bench) -> None:
+    # What it asks of that engine, from a hook or a handler, waits for none of its own host's.
+    path = bench.plugin(hooks=(), state=False, extra=HOST)
+    seen: list[Any] = []
+    plain = "class Counter:\n    version = '1'\n    def handle(self, request): return 'inner'\n"
+    bench.things.update(seen=seen, path=bench.plugins.write("inner/counter", plain))
+    async with Engine() as engine:
+        assert (await engine.load(path)).success
+        assert (await engine.use("counter")).startswith("swapped 'counter'")
+        reloaded = await engine.reload("counter", force=True)
+        assert (reloaded.success, reloaded.warnings) == (True, ())
+        assert (await engine.unload("counter")).warnings == ()
+    assert [str(each).partition(" ")[0] for each in seen] == [
+        *("loaded", "inner", "loaded"),
+        *("False", "False"),  # both were closed
+    ]
+
+
 async def test_a_call_that_waited_for_a_plugin_that_goes(bench: Bench) -> None:
     bench.plugin()
     gate = Gate()

@@ -6,15 +6,18 @@ import asyncio
 import gc
 import traceback
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hot_reload import Engine
 from hot_reload.errors import HookFailed, PluginFault
-from hot_reload.outcome import Stage
+from hot_reload.outcome import RolledBack, Stage
 from hot_reload.runtime.fault import (
     AWAITED_LIMIT,
     CAUSE_LIMIT,
+    TRACEBACK_LIMIT,
     Origin,
     cause_of,
     failure_of,
@@ -192,3 +195,34 @@ def test_i14_groups_within_groups_end() -> None:
     assert cause_of(error) == "ExceptionGroup: g (1 sub-exception)"
     while isinstance(error, ExceptionGroup):  # taken apart: the interpreter recurses otherwise
         error = error.exceptions[0]
+
+
+@pytest.mark.parametrize("before", [0, 480, 495, 500])
+def test_c11_a_secret_that_the_limit_of_a_text_cuts_is_in_no_part_of_it(before: int) -> None:
+    secret = "hunter2-and-more-of-it"
+    origin = Origin(secrets=frozenset({secret}))
+    for text in ("x" * before + secret, secret + "x" * (TRACEBACK_LIMIT - 12)):
+        try:
+            raise ExceptionGroup("several", [ValueError(text)])
+        except ExceptionGroup as error:
+            fault = hook_failed(error, "start", origin)
+        told = f"{fault} {fault.traceback_text}"
+        assert not any(part in told for part in ("hunt", "of-it"))
+
+
+async def test_c11_a_secret_in_an_answer_of_health_check_is_not_told(tmp_path: Path) -> None:
+    plugin = tmp_path / "sick.py"
+    plugin.write_text(
+        "class Sick:\n    version = '1'\n"
+        "    def __init__(self, config): self.told = {'healthy': False, 'x': 'y' * PAD, **config}\n"
+        "    def health_check(self): return self.told\n"
+    )
+    source = plugin.read_text()
+    async with Engine() as engine:
+        for pad in (0, 150, 160):
+            plugin.write_text(source.replace("PAD", str(pad)))
+            outcome = await engine.load(plugin, config={"api_token": "hunter2-and-more"})
+            assert isinstance(outcome, RolledBack)
+            assert outcome.failure.stage is Stage.HEALTH
+            assert "'healthy': False" in outcome.failure.cause
+            assert "hunt" not in repr(outcome)

@@ -164,6 +164,18 @@ async def test_an_answer_that_raises_as_it_is_looked_at_is_a_fault(runner: HookR
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
+async def test_h16_a_hook_that_returns_the_task_it_was_called_in(
+    runner: HookRunner, hot_reload_clock: ManualClock
+) -> None:
+    """It would wait for its own caller, and take him along at its deadline."""
+    task = asyncio.current_task()
+    with pytest.raises(HookFailed, match="start returned the task that it was called in"):
+        await runner.call("start", asyncio.current_task)
+    assert task is not None
+    assert not task.cancelling()
+    assert hot_reload_clock.pending == 0
+
+
 async def test_h4_a_missed_deadline_names_the_line_at_which_it_waits(
     runner: HookRunner, hot_reload_clock: ManualClock
 ) -> None:

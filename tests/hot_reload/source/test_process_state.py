@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -293,6 +294,53 @@ def test_i19_a_module_under_another_name_in_the_same_place(
 def test_i19_a_module_that_came_to_another_place_is_none_that_changed(importer: Importer) -> None:
     importer.run("import sys; sys.modules['json'] = sys.modules.pop('json')")
     assert importer.report.remarks == ()
+
+
+ANOTHER_ENGINE = """
+import threading
+from builtins import beside_i19
+for step in beside_i19:
+    thread = threading.Thread(target=step)
+    thread.start()
+    thread.join()
+"""
+
+
+def test_i19_what_an_engine_on_another_thread_lets_go_is_not_brought_back(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A generation of that engine ends while the import runs on this thread, its name is taken
+    # by another one at once, and a third is between two steps of Python's own import.
+    others = Importer()
+    steps = (
+        lambda: others.namespaces[0].release(),
+        lambda: others.run("", StatePolicy.REPORT),
+        lambda: sys.modules.pop(others.namespaces[1].top),
+    )
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: others.run("", StatePolicy.REPORT))
+        thread.start()
+        thread.join()
+    ended, beside = (each.top for each in others.namespaces)
+    monkeypatch.setattr(builtins, "beside_i19", steps, raising=False)
+    try:
+        module = importer.run(ANOTHER_ENGINE)
+        assert importer.report.remarks == ()
+        assert others.namespaces[2].top == ended, "it took the free name"
+        assert beside not in sys.modules
+        assert module.__name__ not in (ended, beside)
+    finally:
+        for each in others.namespaces:
+            each.release()
+
+
+def test_i19_a_module_of_another_generation_on_this_thread_is_put_back(importer: Importer) -> None:
+    first = importer.run("")
+    importer.run(f"import sys; del sys.modules[{first.__name__!r}]")
+    assert importer.report.remarks == (
+        f"removed the module {first.__name__!r} in sys.modules; undone",
+    )
+    assert sys.modules[first.__name__] is first
 
 
 SEVERAL = ("cwd", "umask", "sys.path", "gc off", "root level")

@@ -66,6 +66,7 @@ SCHEMA: Mapping[str, Any] = {
     },
 }
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_STATUS_LINE = re.compile(rb"HTTP/[0-9](?:\.[0-9])? ([0-9]{3})(?![0-9])")
 _OWN_HEADERS = frozenset(
     {"host", "content-length", "content-type", "connection", "idempotency-key"}
     | {"transfer-encoding"}
@@ -270,10 +271,10 @@ class _Target:
 
 async def _status(reader: asyncio.StreamReader) -> int:
     while True:
-        try:
-            status = int((await reader.readline()).split(maxsplit=2)[1])
-        except IndexError:
-            raise ValueError("no status line") from None
+        line = _STATUS_LINE.match(await reader.readline())
+        if line is None:  # a server of another kind, whatever number it may say
+            raise ValueError("no status line of HTTP")
+        status = int(line[1])
         if status >= 200 or status == 101:
             return status
         await _skip_headers(reader)  # "processing", and the like: the answer is still to come

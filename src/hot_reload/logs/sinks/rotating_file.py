@@ -64,7 +64,10 @@ class RotatingFileSink:
         self._error = self._rotation_error = ""
         self._no_rotation_below_bytes = 0
         """After a rotation that failed: to try again at once would push out the backups."""
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler or a finalizer may log in mid-write.
+        self._lock = threading.RLock()
+        self._within = False
+        """Whether a write is under way, while the lock is held."""
         call_in_children(self)
 
     def start(self) -> None:
@@ -72,7 +75,8 @@ class RotatingFileSink:
 
     def forked(self) -> None:
         """A child writes on, by a descriptor of its own: with its parent's it would share locks."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._within = False
         if self._descriptor is not None:
             try:
                 self._replace(self._open())
@@ -84,12 +88,18 @@ class RotatingFileSink:
         with self._lock:
             if self._descriptor is None:
                 raise RuntimeError("the sink is not running")
+            within, self._within = self._within, True
             try:
-                size = self._size_at_the_path(self._descriptor)
-                self._append(line, self._roomy(self._descriptor, size, len(line)))
+                descriptor = self._descriptor
+                if not within:  # else this very thread is on its way through here already
+                    size = self._size_at_the_path(descriptor)
+                    descriptor = self._roomy(self._descriptor, size, len(line))
+                self._append(line, descriptor)
             except OSError as error:
                 self._error = f"{type(error).__name__}: {error.strerror or error}"
                 raise
+            finally:
+                self._within = within
             self._error = ""
             self._written += 1
 

@@ -61,7 +61,9 @@ class SqliteSink:
 
     def __init__(self, config: Mapping[str, Any], context: PluginContext) -> None:
         checked = validate_config(SCHEMA, config)
-        self.path: str = checked["path"]
+        # Absolute: a program may change its directory, and would have two databases.
+        inside = checked["path"] == ":memory:"
+        self.path: str = checked["path"] if inside else os.path.abspath(checked["path"])
         self._batch_size: int = checked["batch_size"]
         self._flush_seconds = float(checked["flush_seconds"])
         self._buffer_limit: int = max(checked["buffer_limit"], self._batch_size)
@@ -70,7 +72,10 @@ class SqliteSink:
         self._batch: list[str] = []
         self._written = 0
         self._error = ""
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler or a finalizer may log in mid-write.
+        self._lock = threading.RLock()
+        self._within = False
+        """Whether a batch is written just now, while the lock is held."""
         self._file: tuple[int, int] | None = None
         """Device and inode of the open file; None: it is none, as ":memory:"."""
         self._process = os.getpid()
@@ -86,13 +91,14 @@ class SqliteSink:
         with self._lock:
             if self._connection is None:
                 raise RuntimeError("the sink is not running")
-            if len(self._batch) >= self._buffer_limit and not self._tried():
+            full = len(self._batch) >= self._buffer_limit
+            if full and (self._within or not self._tried()):
                 raise BufferError(
                     f"{len(self._batch)} events wait for {self.path}: {self._error}; make it "
                     "writable, or raise buffer_limit"
                 )
             self._batch.append(text)
-            if len(self._batch) % self._batch_size == 0:
+            if not self._within and len(self._batch) % self._batch_size == 0:
                 self._tried()
 
     def flush(self) -> None:
@@ -129,10 +135,11 @@ class SqliteSink:
             if self._connection is None:
                 return
             try:
-                self._write_batch(patient=True)
+                while self._batch:
+                    self._write_batch(patient=True)
             finally:
-                self._connection.close()
-                self._connection = None
+                connection, self._connection = self._connection, None
+                connection.close()
 
     async def _flush_in_time(self) -> None:
         while True:
@@ -141,16 +148,25 @@ class SqliteSink:
                 self._tried()
 
     def _connected(self) -> sqlite3.Connection:
+        try:
+            connection = self._opened()
+        except sqlite3.Error as error:  # SQLite does not say which file
+            raise type(error)(f"{self.path}: {error}") from None
+        self._file = _identity(self.path)
+        return connection
+
+    def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
         try:
             # Two generations have the file open during a swap: a reader and a writer of a
             # write-ahead log do not block one another.
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(_TABLE)
+            # Inserts nothing: only whether it could, into a table that somebody else made.
+            connection.execute(f"EXPLAIN {_INSERT}", ("",)).close()
         except BaseException:
             connection.close()
             raise
-        self._file = _identity(self.path)
         return connection
 
     def _tried(self) -> bool:
@@ -163,20 +179,24 @@ class SqliteSink:
         return True
 
     def _write_batch(self, *, patient: bool) -> None:
-        if not self._batch:
+        count = len(self._batch)  # more may come meanwhile, on this very thread
+        if not count:
             return
+        self._within = True
         try:
             connection = self._at_the_path()
             connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000) if patient else 0}")
             with connection:  # one transaction: all of the batch or none of it
-                connection.executemany(_INSERT, [(text,) for text in self._batch])
+                connection.executemany(_INSERT, [(text,) for text in self._batch[:count]])
+            # Only now: a failed transaction leaves the batch for the next try.
+            self._written += count
+            del self._batch[:count]
+            self._error = ""
         except sqlite3.Error as error:
             self._error = f"{type(error).__name__}: {error}"
             raise
-        self._error = ""
-        # Only now: a failed transaction leaves the batch for the next try.
-        self._written += len(self._batch)
-        self._batch.clear()
+        finally:
+            self._within = False
 
     def _at_the_path(self) -> sqlite3.Connection:
         """A connection to the file that stands at the path now."""

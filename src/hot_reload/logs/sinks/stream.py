@@ -46,7 +46,8 @@ class StreamSink:
         self._running = False
         self._written = 0
         self._error = ""
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler, a finalizer or the stream itself may log in mid-write.
+        self._lock = threading.RLock()
         call_in_children(self)
 
     def start(self) -> None:
@@ -54,7 +55,7 @@ class StreamSink:
 
     def forked(self) -> None:
         """A child writes on, in a turn of its own."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def write(self, event: Any) -> None:
         line = f"{line_of(event, self._format)}\n"

@@ -57,8 +57,8 @@ class Applying:
                 return await self._unload(old) and await self._load(new)
             case Switch(name, enabled):
                 return await self._switch(name, enabled)
-            case Reconfigure(old, new):
-                return await self._reconfigure(old, new)
+            case Reconfigure():
+                return await self._reconfigure(step)
 
     async def _load(self, entry: PluginEntry) -> bool:
         engine, name = self._engine, entry.name
@@ -80,19 +80,21 @@ class Applying:
         do, undo = (engine.enable, engine.disable) if enabled else (engine.disable, engine.enable)
         return self._done(await do(name), lambda: undo(name))
 
-    async def _reconfigure(
-        self, old: Mapping[str, PluginEntry], new: Mapping[str, PluginEntry]
-    ) -> bool:
-        engine = self._engine
-        taken = await engine.reconfigure({name: _copied(each) for name, each in new.items()})
-        self.outcomes += taken.values()
-        self.failed = next((each for each in taken.values() if not each.success), None)
+    async def _reconfigure(self, step: Reconfigure) -> bool:
+        engine, old = self._engine, step.old
+        for reread in dict.fromkeys((step.refusing, step.edited)):
+            configs = {name: _copied(each) for name, each in step.new.items()}
+            taken = await engine.reconfigure(configs, reread=reread)
+            self.outcomes += taken.values()
+            self.failed = next((each for each in taken.values() if not each.success), None)
+            if self.failed is None:
+                break
         if self.failed is not None:
             return False
         if old:
-            configs = {name: _copied(each) for name, each in old.items()}
-            self._undo.append(lambda: engine.reconfigure(configs))
-        if old.keys() != new.keys():
+            before = {name: _copied(each) for name, each in old.items()}
+            self._undo.append(lambda: engine.reconfigure(before))
+        if old.keys() != step.new.keys():
             self.undone = False  # what the host itself configured them with is not known here
         return True
 

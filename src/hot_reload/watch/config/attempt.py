@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,10 +17,11 @@ from hot_reload.ports import Files
 from hot_reload.watch.config.applying import Applying
 from hot_reload.watch.config.location import locate
 from hot_reload.watch.config.model import HostConfig, host_config
-from hot_reload.watch.config.plan import Load, Plan, Reconfigure, Replace, check_plan, plan
+from hot_reload.watch.config.plan import Load, Plan, Reconfigure, Replace, Step, check_plan, plan
 from hot_reload.watch.config.result import ConfigResult, Verdict
 from hot_reload.watch.config.view import (
     ConfigurableEngine,
+    is_edited,
     needs_at,
     registry_of,
     schema_problems,
@@ -75,7 +76,10 @@ class Attempts:
         if done:
             self.running = model
         elif work.failed is not None:
-            problems = (self._problem_of(work.failed, model, secrets, undone=work.undone),)
+            problems = (
+                self._problem_of(work.failed, model, secrets, undone=work.undone),
+                *self._objections(planned, model),
+            )
         undone = Verdict.ROLLED_BACK if work.undone else Verdict.FAILED
         return ConfigResult(
             verdict=Verdict.APPLIED if done else undone,
@@ -139,15 +143,31 @@ class Attempts:
         planned = plan(old, model, loaded, needs)
         if not problems:
             problems += check_plan(planned, model, loaded, needs)
-        for step in planned.steps:
-            if isinstance(step, Reconfigure):
-                problems += schema_problems(self._engine, step.new)
+        steps = tuple(self._checked(each, problems) for each in planned.steps)
         if problems:
             document = model.document
             places = document.place if document else lambda path: None
             raise ConfigError(each.at(places(each.path)) for each in problems)
-        wanted = {_loads(each) for each in planned.steps}
-        return planned, {name: each for name, each in paths.items() if name in wanted}
+        wanted = {_loads(each) for each in steps}
+        loads = {name: each for name, each in paths.items() if name in wanted}
+        return dataclasses.replace(planned, steps=steps), loads
+
+    def _checked(self, step: Step, problems: list[Problem]) -> Step:
+        """The step; what stands against it is added to ``problems``."""
+        if not isinstance(step, Reconfigure):
+            return step
+        edited = frozenset(n for n in step.new if is_edited(self._engine, n, self._files))
+        found = list(schema_problems(self._engine, step.new))
+        problems += (each for each in found if each.path[1] not in edited)
+        objections = tuple(each for each in found if each.path[1] in edited)
+        return dataclasses.replace(step, edited=edited, objections=objections)
+
+    def _objections(self, planned: Plan, model: HostConfig) -> Iterator[Problem]:
+        """What the code that runs has against a config that the code on disk did not take."""
+        for step in planned.steps:
+            if isinstance(step, Reconfigure):
+                for each in step.objections:
+                    yield each.at(model.document.place(each.path) if model.document else None)
 
     def _problem_of(
         self, failed: Outcome, model: HostConfig, secrets: frozenset[str], *, undone: bool

@@ -38,10 +38,22 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Reconfigure:
-    """Give plugins their new config, all of them or none."""
+    """Give plugins their new config, all of them or none.
+
+    Those that were ``edited`` get it with the bytes on disk where the code that runs does
+    not take it: code and config were saved together. ``objections``: what the schemas of
+    some of them, as they run, have against it.
+    """
 
     old: Mapping[str, PluginEntry]
     new: Mapping[str, PluginEntry]
+    edited: frozenset[str] = frozenset()
+    objections: tuple[Problem, ...] = ()
+
+    @property
+    def refusing(self) -> frozenset[str]:
+        """The edited plugins whose code, as it runs, would not take it."""
+        return frozenset(str(each.path[1]) for each in self.objections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +276,7 @@ def _names(step: Step) -> tuple[str, ...]:
             return (entry.name,)
         case Replace(old, _):
             return (old.name,)
-        case Reconfigure(_, new):
+        case Reconfigure(new=new):
             return tuple(new)
         case Switch(name, _):
             return (name,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,8 +47,13 @@ class ConfigurableEngine(Protocol):
     async def disable(self, name: str) -> Outcome:
         """See ``Engine.disable``."""
 
-    async def reconfigure(self, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Outcome]:
-        """Give each named plugin its config; all take it, or each keeps what it had."""
+    async def reconfigure(
+        self, configs: Mapping[str, Mapping[str, Any]], *, reread: Collection[str] = ()
+    ) -> dict[str, Outcome]:
+        """Give each named plugin its config; all take it, or each keeps what it had.
+
+        Those in ``reread`` are made of the bytes on disk, the others of those that run.
+        """
 
 
 def registry_of(engine: ConfigurableEngine, files: Files) -> Registry:
@@ -86,12 +91,22 @@ def needs_at(path: Path, files: Files) -> tuple[Dependency, ...]:
         return ()  # to load it says what is wrong
 
 
+def is_edited(engine: ConfigurableEngine, name: str, files: Files) -> bool:
+    """Whether other bytes of a plugin lie on disk than those that run."""
+    status = engine.status(name)
+    try:
+        found = take_snapshot(status.path, files).sha256
+    except SourceError:
+        return False
+    return status.running is not None and status.running.sha256 != found
+
+
 def schema_problems(
     engine: ConfigurableEngine, entries: Mapping[str, PluginEntry]
 ) -> Iterator[Problem]:
     """What running plugins have against their new config, by their own schemas.
 
-    It is the code that runs which gets the new config, so it is its schema that counts.
+    It is the code that runs which gets the new config first, so it is its schema that counts.
     """
     for name, entry in entries.items():
         try:

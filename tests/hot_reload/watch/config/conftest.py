@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,9 @@ class BookEngine:
             return self._refused(Operation.DISABLE, name, refusal)
         return self._switch(Operation.DISABLE, name, False)
 
-    async def reconfigure(self, configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Outcome]:
+    async def reconfigure(
+        self, configs: Mapping[str, Mapping[str, Any]], *, reread: Collection[str] = ()
+    ) -> dict[str, Outcome]:
         self.calls.append(("reconfigure", *sorted(configs)))
         told = {name: self._told(name, config) for name, config in configs.items()}
         if any(told.values()):

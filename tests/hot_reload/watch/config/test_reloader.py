@@ -12,6 +12,7 @@ import pytest
 
 from hot_reload import Engine
 from hot_reload.errors import EngineMisuse, HookFailed
+from hot_reload.outcome import RolledBack, Swapped
 from hot_reload.policy.registry import Entry
 from hot_reload.watch.config.reloader import ConfigReloader
 from hot_reload.watch.config.result import Verdict
@@ -535,6 +536,74 @@ async def test_f51_with_the_engine_itself_one_refusal_keeps_all(
         desk.write(text.format(1, "second-one"))
         assert (await desk.reloader.apply()).success
         assert await engine.call(None) == [1, 1]
+
+
+TAKES = """
+class Served:
+    version = "{version}"
+    {schema}
+    def __init__(self, config):
+        self.value = config["{key}"]
+    def handle(self, request):
+        return self.version, self.value
+"""
+FILE = '[plugins.one]\npath = "one.py"\nconfig = {{ {key} = {value} }}\n'
+
+
+def taking(version: str, key: str, *, schema: bool) -> str:
+    held = {"type": "object", "properties": {key: {"type": "integer"}}, "required": [key]}
+    return TAKES.format(version=version, key=key, schema=f"config_schema = {held}" * schema)
+
+
+@pytest.mark.parametrize("schema", [True, False], ids=["a schema says so", "a constructor raises"])
+async def test_f51_code_and_config_of_which_neither_fits_the_other_s_old_half_change_together(
+    tmp_path: Path, open_desk: OPEN, schema: bool
+) -> None:
+    async with Engine(clock=ManualClock(100.0)) as engine, open_desk(tmp_path, engine) as desk:
+        desk.plugin("one", taking("1", "step", schema=schema))
+        desk.write(FILE.format(key="step", value=1))
+        assert (await desk.reloader.apply()).success
+        desk.plugin("one", taking("2", "stride", schema=schema))
+        desk.write(FILE.format(key="stride", value=2))
+        assert not (await engine.reload("one")).success
+        result = await desk.reloader.apply()
+        assert result.verdict is Verdict.APPLIED, result.describe()
+        assert await engine.use("one") == ("2", 2)
+        assert [type(each) for each in result.outcomes] == [RolledBack] * (not schema) + [Swapped]
+
+
+async def test_f51_code_that_nobody_reloaded_waits_where_the_code_that_runs_takes_the_config(
+    tmp_path: Path, open_desk: OPEN
+) -> None:
+    async with Engine(clock=ManualClock(100.0)) as engine, open_desk(tmp_path, engine) as desk:
+        desk.plugin("one", taking("1", "step", schema=True))
+        desk.write(FILE.format(key="step", value=1))
+        assert (await desk.reloader.apply()).success
+        desk.plugin("one", taking("2", "step", schema=True))
+        desk.write(FILE.format(key="step", value=2))
+        assert (await desk.reloader.apply()).success
+        assert await engine.use("one") == ("1", 2)
+        assert (await engine.reload("one")).success
+        assert await engine.use("one") == ("2", 2)
+
+
+async def test_f51_code_and_config_that_do_not_fit_each_other_change_nothing_and_both_are_told(
+    tmp_path: Path, open_desk: OPEN
+) -> None:
+    async with Engine(clock=ManualClock(100.0)) as engine, open_desk(tmp_path, engine) as desk:
+        desk.plugin("one", taking("1", "step", schema=True))
+        desk.write(FILE.format(key="step", value=1))
+        assert (await desk.reloader.apply()).success
+        desk.plugin("one", taking("2", "stride", schema=True))
+        desk.write(FILE.format(key="stepp", value=2))
+        result = await desk.reloader.apply()
+        assert result.verdict is Verdict.ROLLED_BACK
+        of_the_new, *of_the_old = [str(each) for each in result.problems]
+        assert "2 sha256" in of_the_new or "stride" in of_the_new
+        assert "unknown key 'stepp'; did you mean 'step'?" in "".join(of_the_old)
+        assert await engine.use("one") == ("1", 1)
+        desk.plugin("one").unlink()  # what cannot be read is no edit
+        assert (await desk.reloader.apply()).verdict is Verdict.REFUSED
 
 
 async def test_k7_an_asynchronous_on_result_is_refused_and_not_forgotten(desk: Any) -> None:
