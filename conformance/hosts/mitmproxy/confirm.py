@@ -117,7 +117,7 @@ async def half_module(world, log):
 
 
 async def running_raises(world, log):
-    """HR-ROLL-03, 05, 06: an exception in running() ends the watcher: no later edit is taken."""
+    """HR-ROLL-05, 06: an exception in running() ends the watcher: no later edit is taken."""
     world.write("v1")
     await world.load()
     world.write("v2", on_running="raise ValueError('no port')")

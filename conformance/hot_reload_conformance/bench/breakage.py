@@ -33,6 +33,9 @@ LOAD_STAGES: tuple[str, ...] = (
 """Stages at which a first load can fail; the others come only in a reload."""
 
 
+_OPERATIONS = ("load ", "reload ")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breakage:
     """One way to fail. ``line`` is known where the text itself is what is wrong."""
@@ -60,8 +63,9 @@ class Breakage:
             CannotJudge: it was not; nothing follows from what the host did.
         """
         if self.planned and case.recording.pending():
-            failed = [each.seen for each in case.story if each.seen.startswith("failed: ")]
-            instead = f" (the operation {failed[-1]})" if failed else ""
+            done = [each.seen for each in case.story if each.text.startswith(_OPERATIONS)]
+            # Of those that went before, nothing is said: their fault may well have happened.
+            instead = f" (the operation {done[-1]})" if done and done[-1] != "ok" else ""
             raise CannotJudge(
                 f"the fault planned for stage {self.stage!r} never happened{instead}: does the "
                 "host come to run it, and does the rendered plugin report it? If not, drop the "

@@ -90,6 +90,10 @@ class Case:
     """Says where the last operation failed in the adapter itself, and not in its host."""
     closed: bool = False
     """Set by a check that closes the adapter itself."""
+    main: asyncio.Task[Any] | None = None
+    """The kit's own task, in which the case runs."""
+    close_cancels: bool = False
+    """Whether the adapter's ``close`` cancelled a task of the kit's."""
     _writes: int = 0
     # Well in the past, so that no file is ever newer than the clock of the machine; read once,
     # so that two writes in the same second are that, whenever they happen.

@@ -86,6 +86,26 @@ def spread(every: Sequence[T], most: int) -> list[T]:
     return [every[place * len(every) // most] for place in range(most)]
 
 
+def chosen(every: Sequence[Variant], most: int) -> list[Variant]:
+    """So many of them as ``spread`` gives, and one more of each stage that is not among them.
+
+    What a host does without the file says nothing of what it does with a text that is broken.
+    """
+    taken = {each.name for each in spread(every, most)}
+    stages = {_stage(name) for name in taken}
+    for each in every:
+        if _stage(each.name) not in stages:
+            stages.add(_stage(each.name))
+            taken.add(each.name)
+    return [each for each in every if each.name in taken]
+
+
+def _stage(name: str) -> str:
+    """The stage at which a variant of that name fails; "": it tells none."""
+    stage, colon, _ = name.partition(": ")
+    return stage if colon else ""
+
+
 def slowness(subject: HostSubject) -> str:
     """What a slow host's author is to know before the first run; "": it is fast enough."""
     seconds = case_seconds(subject)

@@ -1,8 +1,9 @@
 """What every variant of every check runs in: a folder, a loop and a deadline of its own.
 
 Nothing that a subject does may reach the next variant: modules, paths, finders and
-root handlers that came are taken away again, leftover tasks are cancelled, and a
-blocked main thread is interrupted by a timer signal.
+root handlers that came are taken away again, the working directory and the environment
+are put back, leftover tasks are cancelled, and a blocked main thread is interrupted by a
+timer signal.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -102,9 +104,15 @@ def folder() -> Iterator[Path]:
     root = Path(tempfile.mkdtemp(prefix="hot-reload-")).resolve()
     paths, meta_path, handlers = list(sys.path), list(sys.meta_path), list(logging.root.handlers)
     bytecode = sys.dont_write_bytecode
+    directory, environment = os.getcwd(), dict(os.environ)
     try:
         yield root
     finally:
+        # First: a working directory that is about to be deleted would break all that follows.
+        os.chdir(directory)
+        if os.environ != environment:
+            os.environ.clear()
+            os.environ.update(environment)
         inside = f"{root}/"
         for name, module in list(sys.modules.items()):
             if str(getattr(module, "__file__", None) or "").startswith(inside):

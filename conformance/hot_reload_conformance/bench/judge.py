@@ -10,9 +10,9 @@ from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.bench.cost import (
     affordable,
     case_seconds,
+    chosen,
     left_out,
     patient,
-    spread,
     thinned,
 )
 from hot_reload_conformance.bench.runner import run_host_check, self_test
@@ -92,7 +92,7 @@ class Judge:
         if (check.explores or check.repeats) and check.needs <= subject.claims:
             return left_out(subject, check, seconds)
         every = check.variants(subject.adapter)
-        names = [each.name for each in spread(every, most)]
+        names = [each.name for each in chosen(every, most)]
         result = run_host_check(subject, narrowed(check, names), budget)
         if len(names) == len(every) or result.verdict is Verdict.NOT_CLAIMED:
             return result

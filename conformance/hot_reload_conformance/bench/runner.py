@@ -145,6 +145,7 @@ def run_variant(
     async def main(workdir: Path, recording: probe.Recording) -> None:
         nonlocal case, found
         case = Case(make_adapter(subject), recording, workdir, _lent(subject, check), budget)
+        case.main = asyncio.current_task()
         await opened(case)
         try:
             await within(run(case), deadline_seconds)
@@ -202,6 +203,8 @@ def run_variant(
             )
         )
     except _Exited as exited:
+        if case is not None and case.close_cancels:
+            raise KitError(CLOSE_CANCELS) from None
         return finding(
             Violation(
                 f"{exited.kind}, raised by a plugin, ended the event loop: "
@@ -339,6 +342,13 @@ async def opened(case: Case) -> None:
         ) from error
 
 
+CLOSE_CANCELS = (
+    "your adapter's close() cancels tasks that are the kit's: of asyncio.all_tasks() take none but "
+    "those that your host began, the difference of what is there before and after it is made in "
+    "open(), say"
+)
+
+
 async def let_go(case: Case, deadline_seconds: float = OPEN_DEADLINE_SECONDS) -> None:
     """End the case: no plan comes true any more, what hangs may end, the host is closed."""
     case.recording.unplanned()
@@ -351,17 +361,21 @@ async def closed(case: Case, deadline_seconds: float = OPEN_DEADLINE_SECONDS) ->
     if case.closed:
         return
     case.closed = True
+    kits = [each for each in (case.main, asyncio.current_task()) if each is not None]
+    before = [each.cancelling() for each in kits]
+
+    async def close() -> None:
+        try:
+            await case.adapter.close()
+        finally:
+            case.close_cancels = [each.cancelling() for each in kits] != before
+
     try:
-        await within(case.adapter.close(), deadline_seconds)
+        await within(close(), deadline_seconds)
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or not task.cancelling():
+        if not case.close_cancels:
             raise  # it came out of the host, which awaited something cancelled
-        raise KitError(
-            "your adapter's close() cancels the task that it is called from, which is the kit's: "
-            "of asyncio.all_tasks() take none but those that your host began, the difference of "
-            "what is there before and after it is made in open(), say"
-        ) from None
+        raise KitError(CLOSE_CANCELS) from None
     except Violation as late:
         raise KitError(f"your adapter's close() {late.message}") from None
     except Exception as error:

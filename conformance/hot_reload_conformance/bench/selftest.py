@@ -243,6 +243,47 @@ async def _side_by_side(case: Case) -> None:
         beside.append(spec.ref)
 
 
+async def _one_of_two(case: Case) -> None:
+    """Of two plugins that lie there the one that is named is loaded, and then the other."""
+    first, second = PluginSpec(), PluginSpec(name="beta", version="v2")
+    try:
+        case.write(first)
+        case.write(second)
+        reply = await case.load(first.ref)
+        replies = await case.replies()
+        case.expect(
+            not reply.ok or replies == ["v1"],
+            "of two plugins that lie in the folder, your adapter's load('alpha') does not load "
+            f"that one alone. {_ALL_THAT_LIES_THERE}",
+            expected=["v1"],
+            seen=replies,
+        )
+        reply = await case.load(second.ref)
+    except NotClaimed:
+        return
+    case.expect(
+        reply.ok,
+        "two plugins lie in the folder: your adapter loaded 'alpha', and then not 'beta': "
+        f"{_why(case, reply)}. {_ALL_THAT_LIES_THERE}",
+        expected="loaded",
+        seen="failed",
+    )
+    replies = await case.replies()
+    case.expect(
+        replies == ["v1", "v2"],
+        "two plugins lie in the folder: your adapter loaded 'alpha' and then 'beta', and call() "
+        f"does not give one reply of each. {_ALL_THAT_LIES_THERE}",
+        expected=["v1", "v2"],
+        seen=replies,
+    )
+
+
+_ALL_THAT_LIES_THERE = (
+    "Does the host load all that lies in a folder? Then let render() give each plugin a folder "
+    "of its own, and load() show the host that one; or filter what it found by the name"
+)
+
+
 async def _there_and_back(case: Case) -> None:
     """What is claimed of reloading and unloading works at all, for a plain edit."""
     spec = PluginSpec()
@@ -352,5 +393,5 @@ SELF_TEST = _check(_plain_plugin)
 """Run through the same bench as any check; twice, since the second shows what the first left."""
 MORE: tuple[Check, ...] = (_check(_another_plugin), _check(_two_handlers))
 """What else an adapter has to do, each in a case of its own."""
-THOROUGH: tuple[Check, ...] = (_check(_there_and_back), _check(_side_by_side))
+THOROUGH: tuple[Check, ...] = tuple(map(_check, (_there_and_back, _side_by_side, _one_of_two)))
 """For ``hot-reload self-test`` alone: it may be the host that is to blame."""

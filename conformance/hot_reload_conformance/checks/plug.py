@@ -7,9 +7,11 @@ import asyncio
 import contextlib
 import importlib
 import io
+import os
 import re
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from hot_reload import hooks
@@ -22,6 +24,7 @@ from hot_reload_conformance.plugins.bare import BarePlugin, is_healthy
 from hot_reload_conformance.plugins.case import PluginCase
 from hot_reload_conformance.plugins.hook_run import HookRun, run_hook
 from hot_reload_conformance.plugins.import_audit import audited
+from hot_reload_conformance.plugins.patches import put_into_others
 from hot_reload_conformance.plugins.process_settings import ProcessSettings
 from hot_reload_conformance.plugins.words import hook_place, outcome_of, told
 from hot_reload_conformance.verdict import CannotJudge
@@ -59,7 +62,7 @@ async def import_is_pure(case: PluginCase, _: Any) -> None:
         except BaseException as error:
             raised = error
     growth = Census.growth(before, Census.take(), ignoring=_noise)
-    changed = settings.put_back()
+    changed = (*settings.put_back(), *put_into_others(bare.generation))
     bare.release()
     case.tell("import the module", seen=growth.describe())
     if printed.getvalue():
@@ -162,6 +165,7 @@ async def cycle(case: PluginCase, _: Any) -> None:
             case.expect(gone.success, f"the plugin does not unload: {gone.describe()}")
             _no_mishaps(case, gone, "unload")
 
+        environment = dict(os.environ)
         await once()  # what a first use loads once and for all is no growth
         before, threads = Census.take(), set(threading.enumerate())
         cycles, began = 0, time.monotonic()
@@ -173,6 +177,10 @@ async def cycle(case: PluginCase, _: Any) -> None:
                 break
         still_running(set(threading.enumerate()) - threads)
         growth = Census.growth(before, Census.take(), ignoring=_noise)
+        kept = _set_since(environment)
+        if kept:  # again: what a library sets once for all, at its first use, is no leak
+            await once()
+            kept = [each for each in _set_since(environment) if each in kept]
     grown = "; ".join(_summed(each) for each in growth.grown)
     case.tell(f"{cycles} cycles of load, reload, reload, unload", seen=grown or "no growth")
     case.expect(
@@ -182,6 +190,28 @@ async def cycle(case: PluginCase, _: Any) -> None:
         expected="no growth",
         seen=grown,
     )
+    case.expect(
+        not kept,
+        f"after its unload the environment is not as it was before its load: {', '.join(kept)}. "
+        "The whole process goes on with what start() set: in stop() take it away, or put back "
+        "what was there before",
+        expected="the environment as before",
+        seen=", ".join(kept),
+    )
+
+
+def _set_since(environment: Mapping[str, str]) -> list[str]:
+    """The environment variables that are otherwise than in ``environment``; they are put back."""
+    found = sorted(
+        name
+        for name in environment.keys() | os.environ.keys()
+        if os.environ.get(name) != environment.get(name)
+    )
+    for name in found:
+        os.environ.pop(name, None)
+        if name in environment:
+            os.environ[name] = environment[name]
+    return found
 
 
 def _summed(difference: Difference) -> str:
@@ -194,6 +224,14 @@ def _summed(difference: Difference) -> str:
 
 def _no_mishaps(case: PluginCase, outcome: Any, what: str) -> None:
     words = "; ".join(str(each) for each in outcome.warnings)
+    of_import = [each for each in outcome.warnings if str(each).startswith("import: ")]
+    case.expect(
+        not of_import,
+        f"the {what} succeeded with a warning, as the import of the module changes the process: "
+        f"{'; '.join(map(str, of_import))} (see HR-PLUG-01)",
+        expected="nothing but definitions at the top of the module",
+        seen=words,
+    )
     case.expect(
         not words,
         f"the {what} succeeded, but the old generation's shutdown failed: {words}. What stop() "

@@ -16,6 +16,7 @@ from hot_reload_conformance.plugins.bare import BarePlugin
 from hot_reload_conformance.plugins.case import PluginCase
 from hot_reload_conformance.plugins.hook_run import HookRun
 from hot_reload_conformance.plugins.loop_watch import LoopWatch, place_in
+from hot_reload_conformance.plugins.patches import put_into_others
 from hot_reload_conformance.plugins.process_settings import ProcessSettings
 from hot_reload_conformance.plugins.words import outcome_of
 from hot_reload_fixtures import Census, runner_noise
@@ -35,6 +36,7 @@ class Before:
         self.tasks = asyncio.all_tasks()
         self.threads = set(threading.enumerate())
         self.settings = ProcessSettings()
+        self.handler = asyncio.get_running_loop().get_exception_handler()
         self.census = Census.take()
 
     async def left(self, parts: tuple[str, ...]) -> Left:
@@ -59,10 +61,17 @@ class Before:
                 )
             ),
             threads=self._threads(),
-            timers=tuple(self.watch.timers()),
+            timers=tuple(dict.fromkeys(self.watch.timers())),
             others="; ".join(each.describe() for each in growth.grown),
-            settings=self.settings.put_back(),
+            settings=(*self.settings.put_back(), *self._patches()),
         )
+
+    def _patches(self) -> list[str]:
+        loop, found = asyncio.get_running_loop(), []
+        if loop.get_exception_handler() is not self.handler:
+            found.append("replaced the exception handler of the event loop")
+            loop.set_exception_handler(self.handler)
+        return found + put_into_others(self.bare.generation)
 
     def _threads(self) -> tuple[str, ...]:
         came = set(threading.enumerate()) - self.threads
@@ -106,6 +115,10 @@ async def _turns(count: int) -> None:
         await asyncio.sleep(0)
 
 
+_HINT = (
+    ". A start_server() or create_server() that is cancelled keeps its socket and gives it to "
+    "nobody: call it with start_serving=False, keep the server, then await its start_serving()"
+)
 _WAYS: tuple[Variant, ...] = (
     Variant("cancelled", lambda: None),
     Variant("failed", lambda: ConnectionError("planned by the kit")),
@@ -127,7 +140,9 @@ async def half_start_released(case: PluginCase, error: Callable[[], Exception | 
             not left,
             f"start() {how}{where}, stop() was called, and yet there is {left}. stop() has to "
             "release whatever start() got so far: set the attribute as soon as you hold the thing, "
-            "and in stop() ask for each thing by itself, not for one flag at the end of start()",
+            "and in stop() ask for each thing by itself, not for one flag at the end of start()"
+            + _HINT
+            * ("socket:" in left),
             expected="as before start()",
             seen=left,
         )

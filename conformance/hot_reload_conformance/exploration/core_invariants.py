@@ -40,7 +40,7 @@ class Convergence(Invariant):
         if plugin is None:
             return  # it was taken out at the same time
         versions = self.versions.setdefault(op.name, set())
-        versions.add(plugin.version)
+        versions |= {plugin.version, done.old}
         if not plugin.enabled:
             return
         if op.name in HANDLERS:

@@ -223,7 +223,10 @@ class World(Stream):
         self.model.epochs[op.name] += 1
         reply = await self._operate(op.verb, op.name)
         if not reply.ok:
-            why = f"a good plugin is not loaded: {reply.everything or 'no word why'}"
+            why = (
+                f"a good plugin is not loaded: {reply.everything or 'no word why'}"
+                f"{self.case.by_adapter}"
+            )
             # What a failed reload left behind, and an unload did not clear away, is HR-ROLL-01's.
             raise (LeftToOthers if op.name in self.gone_failed else CannotJudge)(why)
         self.model.plugins[op.name] = Modelled(op.value)

@@ -66,6 +66,11 @@ class BarePlugin:
         self.hooks = BoundHooks({})
         self.manifest: Manifest | None = None
 
+    @property
+    def generation(self) -> str:
+        """The name of its module in ``sys.modules``; those of its own begin with it."""
+        return f"{self.snapshot.top}@g{self.number}"
+
     @classmethod
     async def build(cls, path: Path, files: Files, config: Mapping[str, Any]) -> BarePlugin:
         """Import and construct the plugin at ``path``; none of its hooks runs.

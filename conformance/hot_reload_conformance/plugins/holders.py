@@ -12,7 +12,7 @@ from collections.abc import Container
 from types import FrameType, ModuleType
 from typing import Any
 
-_LEVELS = 8
+_LEVELS = 16
 _WIDTH = 200
 
 
@@ -27,10 +27,11 @@ def holder_of(thing: object, own_modules: Container[str]) -> str:
         for name, module in list(sys.modules.items())
         if isinstance(module, ModuleType)
     }
+    owners = {id(vars(owner)): owner for owner in _never_given_up()}
     # Whoever asks holds it too.
     seen = {id(thing), id(_current_task())}
     level: list[Any] = [thing]
-    ours = {id(level), id(seen), id(module_dicts)}
+    ours = {id(level), id(seen), id(module_dicts), id(owners)}
     for _ in range(_LEVELS):
         found = gc.get_referrers(*level)
         ours.add(id(found))
@@ -41,11 +42,12 @@ def holder_of(thing: object, own_modules: Container[str]) -> str:
                 continue
             seen.add(id(referrer))
             name = module_dicts.get(id(referrer))
-            words = _terminal(referrer, name, level, own_modules)
+            owner = owners.get(id(referrer), referrer)
+            words = _terminal(owner, name, level, own_modules)
             if words:
                 return words
             following.append(referrer)
-        del found, referrer
+        del found, referrer, owner
         level = following[:_WIDTH]
         ours.add(id(level))
         if not level:
@@ -68,9 +70,8 @@ def _terminal(
     if isinstance(referrer, FrameType) and not _is_of_the_kit(referrer):
         code = referrer.f_code
         return f"a call of {code.co_qualname}() that has not ended ({code.co_filename})"
-    if isinstance(referrer, logging.Logger) and (referrer.filters or referrer.handlers):
-        # Loggers are never given up: what they hold stays, whoever else holds them.
-        return f"a {'filter' if referrer.filters else 'handler'} of the logger {referrer.name!r}"
+    if isinstance(referrer, logging.Logger | asyncio.AbstractEventLoop):
+        return _kept_by(referrer, {id(each) for each in level})
     if module_name is None or module_name in own_modules:
         return None
     held = {id(each): each for each in level}
@@ -79,6 +80,30 @@ def _terminal(
             kind = type(value).__name__
             return f"the {kind} {key!r} of module {module_name!r}"
     return None
+
+
+def _never_given_up() -> list[logging.Logger | asyncio.AbstractEventLoop]:
+    """What these hold stays, whoever else holds them."""
+    found: list[logging.Logger | asyncio.AbstractEventLoop] = [logging.root]
+    known = list(logging.root.manager.loggerDict.values())
+    found += [each for each in known if isinstance(each, logging.Logger)]
+    loop = asyncio._get_running_loop()
+    return [*found, loop] if loop is not None and hasattr(loop, "__dict__") else found
+
+
+def _kept_by(owner: logging.Logger | asyncio.AbstractEventLoop, held: set[int]) -> str:
+    """In which attribute, where it is seen: the level may have the dict of all of them."""
+    attributes = vars(owner)
+    keys = [key for key, value in attributes.items() if id(value) in held]
+    if isinstance(owner, asyncio.AbstractEventLoop):
+        if "_exception_handler" in keys or attributes.get("_exception_handler") is not None:
+            return "the exception handler of the event loop"
+        return "the event loop"
+    known = [key for key in ("filters", "handlers") if key in keys or attributes.get(key)]
+    for key in keys or known:
+        what = f"a {key[:-1]}" if key in known else f"the attribute {key!r}"
+        return f"{what} of the logger {owner.name!r}"
+    return f"the logger {owner.name!r}"
 
 
 def _thread_holding(own_modules: Container[str]) -> str | None:

@@ -9,6 +9,7 @@ from hot_reload.source.process_state import ProcessState, undo
 _PARTS = frozenset(
     {
         *("built-in", "sys.excepthook", "sys.displayhook", "sys.unraisablehook"),
+        *("sys.stdin", "sys.stdout", "sys.stderr"),
         *("sys.breakpointhook", "threading.excepthook", "recursion limit", "switch interval"),
         *("garbage collection switch", "garbage collection threshold"),
         *("garbage collection debug flags", "default socket timeout", "decimal context"),

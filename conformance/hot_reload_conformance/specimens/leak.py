@@ -62,6 +62,28 @@ class KeepsOldInstance(BlueGreenAdapter):
     host_class = KeepsOldInstanceHost
 
 
+class RemembersWhomItCalledHost(BlueGreenHost):
+    """Its cache is keyed by the generation: what it answers is right, and nothing ever goes."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.known_handlers: dict[Generation, Any] = {}
+
+    async def answer(self, generation: Generation, event: Any) -> list[str]:
+        self.known_handlers.setdefault(generation, generation.plugin)
+        return await super().answer(generation, event)
+
+
+@specimen(
+    "HR-LEAK-01",
+    says="'known_handlers' of RemembersWhomItCalledHost",
+    bug="functools.lru_cache on the look-up of handlers: it fills as they are called",
+)
+class RemembersWhomItCalled(BlueGreenAdapter):
+    name = "remembers-whom-it-called"
+    host_class = RemembersWhomItCalledHost
+
+
 class GrowsPathHost(BlueGreenHost):
     async def build(self, new: Generation, files: Mapping[str, bytes]) -> None:
         before = sys.path  # the same list, so that there is nothing to put back

@@ -284,6 +284,80 @@ specimen(
     bug="a crash reporter that goes on reporting when it is unloaded",
 )
 
+specimen(
+    "patch-after-stop",
+    "HR-PLUG-13",
+    """
+    import functools
+    from html.parser import HTMLParser
+
+    class Counter:
+        version = "1.0"
+        calls = 0
+
+        def start(self):
+            feed = HTMLParser.feed
+
+            @functools.wraps(feed)
+            def counted(parser, text):
+                self.calls += 1
+                return feed(parser, text)
+
+            HTMLParser.feed = counted
+
+        def handle(self, request):
+            return self.calls
+    """,
+    says="put a function of its own in the place of html.parser.HTMLParser.feed",
+    bug="instrumentation that nobody takes off: each reload counts once more",
+)
+specimen(
+    "loop-handler-after-stop",
+    "HR-PLUG-13",
+    """
+    import asyncio
+
+    class Reporter:
+        version = "1.0"
+
+        async def start(self):
+            asyncio.get_running_loop().set_exception_handler(self.report)
+
+        def report(self, loop, context):
+            print("please report this", context)
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="start() replaced the exception handler of the event loop",
+    bug="a crash reporter that goes on reporting when it is unloaded",
+)
+specimen(
+    "stdout-after-stop",
+    "HR-PLUG-13",
+    """
+    import sys
+
+    class Tee:
+        def __init__(self, stream):
+            self.stream = stream
+
+        def __getattr__(self, name):
+            return getattr(self.stream, name)
+
+    class Recorder:
+        version = "1.0"
+
+        def start(self):
+            sys.stdout = Tee(sys.stdout)
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="start() replaced sys.stdout by stdout_after_stop",
+    bug="a recorder of what is printed stays in front of the stream",
+)
+
 # HR-PLUG-17, health-tells-truth
 
 specimen(

@@ -129,6 +129,29 @@ specimen(
     bug="a host that speaks on stdout, as for JSON-RPC, is broken by one print",
 )
 
+specimen(
+    "patches-at-import",
+    "HR-PLUG-01",
+    """
+    import colorsys
+
+    _before = colorsys.rgb_to_hls
+
+    def rounded(red, green, blue):
+        return tuple(round(each, 3) for each in _before(red, green, blue))
+
+    colorsys.rgb_to_hls = rounded
+
+    class Service:
+        version = "1.0"
+
+        def handle(self, request):
+            return colorsys.rgb_to_hls(*request)
+    """,
+    says="put a function of its own in the place of colorsys.rgb_to_hls",
+    bug="monkeypatch on import: each reload wraps the wrapper of the one before",
+)
+
 # HR-PLUG-02, metadata
 
 specimen(
@@ -201,6 +224,24 @@ specimen(
     """,
     says="of the kind 'file descriptor' (/dev/null)",
     bug="a service that is edited all day ends with 'too many open files'",
+)
+specimen(
+    "environment-after-stop",
+    "HR-PLUG-03",
+    """
+    import os
+
+    class Proxied:
+        version = "1.0"
+
+        def start(self):
+            os.environ["SPECIMEN_PROXY"] = "http://127.0.0.1:3128"
+
+        def handle(self, request):
+            return os.environ["SPECIMEN_PROXY"]
+    """,
+    says="after its unload the environment is not as it was before its load: SPECIMEN_PROXY",
+    bug="what start() sets for a library outlives the plugin",
 )
 specimen(
     "adds-to-path",

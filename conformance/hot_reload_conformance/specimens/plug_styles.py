@@ -279,6 +279,85 @@ BEATING = correct(
     },
 )
 
+SERVING = correct(
+    "serving",
+    {
+        "serving_style.py": """
+            import asyncio
+
+            class Serving:
+                version = "1.0"
+
+                def __init__(self):
+                    self.server = None
+
+                async def start(self):
+                    self.server = await asyncio.start_server(
+                        self.answer, "127.0.0.1", 0, start_serving=False
+                    )
+                    await self.server.start_serving()
+
+                async def answer(self, reader, writer):
+                    writer.close()
+
+                def handle(self, request):
+                    return len(self.server.sockets)
+
+                async def stop(self):
+                    server, self.server = self.server, None
+                    if server is not None:
+                        server.close()
+                        await server.wait_closed()
+        """
+    },
+)
+
+COUNTING = correct(
+    "counting",
+    {
+        "counting_style.py": """
+            class Counting:
+                '''A generator works for it, and its state is where that stands.'''
+
+                version = "1.0"
+
+                def __init__(self):
+                    self.seen = 0
+                    self.work = None
+
+                def start(self):
+                    self.begin(self.seen)
+
+                def begin(self, seen):
+                    self.seen, self.work = seen, self.count(seen)
+                    next(self.work)
+
+                def count(self, seen):
+                    while True:
+                        yield seen
+                        self.seen = seen = seen + 1
+
+                def handle(self, request):
+                    return self.work.send(request)
+
+                def get_reload_state(self):
+                    return {"seen": self.seen}
+
+                def set_reload_state(self, state):
+                    seen = state["seen"]
+                    if type(seen) is not int or seen < 0:
+                        raise ValueError(f"state['seen'] is no count: {seen!r}")
+                    self.begin(seen)
+
+                def stop(self):
+                    work, self.work = self.work, None
+                    if work is not None:
+                        work.close()
+        """
+    },
+    PluginSubject(exercise=_used),
+)
+
 STYLES: tuple[CorrectPlugin, ...] = (
     FUNCTIONS,
     DATA_PACKAGE,
@@ -288,4 +367,6 @@ STYLES: tuple[CorrectPlugin, ...] = (
     LAZY_IMPORTER,
     CHAIN,
     BEATING,
+    SERVING,
+    COUNTING,
 )

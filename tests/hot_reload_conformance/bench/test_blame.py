@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from hot_reload_conformance.adapter import HostAdapter
 from hot_reload_conformance.bench import blame
+from hot_reload_conformance.bench.runner import run_host_check
+from hot_reload_conformance.check import host_checks
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
+from hot_reload_conformance.subject import HostSubject
+from hot_reload_conformance.verdict import Verdict
 
 
 class Host:
@@ -78,3 +84,37 @@ def test_an_error_behind_the_adapter_is_not_the_kits() -> None:
 def test_an_adapter_made_in_a_session_has_no_file() -> None:
     made = type("Made", (HostAdapter,), {"__module__": "builtins"})
     assert blame.files_of(made) == frozenset()
+
+
+class Slips(Wrong):
+    live: ClassVar[dict[str, str]] = {}
+    order: ClassVar[list[str]] = []
+
+    def looks_up(self) -> None:
+        self.live["alpha"]
+
+    def removes(self) -> None:
+        self.order.remove("alpha")
+
+
+def test_what_comes_up_in_the_adapter_itself_is_told_from_what_it_raises_or_asks_for() -> None:
+    for method in (Slips.looks_up, Slips.removes):
+        expected = f"test_blame.py:{_line(method)}, in {method.__name__}()"
+        assert blame.slip(Slips, _raised(method, Slips())) == expected
+    assert not blame.slip(Slips, _raised(Slips().mistake, KeyError("alpha")))  # its refusal
+    assert not blame.slip(Slips, _raised(Slips().asks, KeyError("alpha")))
+    assert not blame.slip(Slips, _raised(int, "x"))
+
+
+def test_the_story_says_where_the_adapter_itself_failed() -> None:
+    class LooksUp(BlueGreenAdapter):
+        live: ClassVar[dict[str, str]] = {}
+
+        async def reload(self, ref: str) -> None:
+            self.live[ref]
+
+    check = next(each for each in host_checks() if each.clause.code == "HR-SWAP-13")
+    result = run_host_check(HostSubject(LooksUp), check)
+    assert result.verdict is Verdict.FAIL
+    found = result.findings[0]
+    assert "KeyError: 'alpha' (raised by your adapter itself, at test_blame.py:" in str(found.story)

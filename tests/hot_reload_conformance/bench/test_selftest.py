@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
@@ -394,3 +395,77 @@ def test_a_file_that_a_host_would_take_for_a_plugin_is_named(
     problem = self_test(HostSubject(BlueGreenAdapter), thorough=True)
     assert problem is not None
     assert f"{tmp_path / 'a.py'} can be imported, and the kit has plugins called" in problem
+
+
+class LoadsTheFolder(BlueGreenAdapter):
+    """Its host loads all that lies in the folder, whatever it is asked for."""
+
+    def names(self) -> list[str]:
+        return sorted(path.stem for path in self.workdir.glob("*.py"))
+
+    async def open(self, workdir: Path, ports: Ports) -> None:
+        await super().open(workdir, ports)
+        self.workdir = workdir
+        self.there: set[str] = set()
+
+    async def load(self, ref: str) -> Reply | bool | None:
+        for name in [ref] if "/" in ref else self.names():
+            if name not in self.there:
+                self.there.add(name)
+                await super().load(name)
+        return None
+
+
+class LoadsTheFolderOnce(LoadsTheFolder):
+    """The same, and the second load is refused, as of what is there already."""
+
+    async def load(self, ref: str) -> Reply | bool | None:
+        if ref in self.there:
+            raise KeyError(ref)
+        self.there |= {ref, *self.names()}  # the others are loaded, and not active
+        return await BlueGreenAdapter.load(self, ref)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "says"),
+    [
+        (LoadsTheFolder, "load('alpha') does not load that one alone"),
+        (LoadsTheFolderOnce, "your adapter loaded 'alpha', and then not 'beta': KeyError: 'beta'"),
+    ],
+)
+def test_a_load_of_all_that_lies_there_is_told_to_who_asks(
+    adapter: type[HostAdapter], says: str
+) -> None:
+    problem = self_test(HostSubject(adapter), thorough=True)
+    assert problem is not None
+    assert says in problem
+    assert "give each plugin a folder of its own" in problem
+    assert self_test(HostSubject(adapter)) is None
+
+
+class CancelsAll(BlueGreenAdapter):
+    async def close(self) -> None:
+        await super().close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+
+class CancelsAllAndWaits(CancelsAll):
+    async def close(self) -> None:
+        await super().close()
+        await asyncio.sleep(0)
+
+
+class ClosesInACancelledTask(BlueGreenAdapter):
+    async def close(self) -> None:
+        raise asyncio.CancelledError
+
+
+def test_close_that_cancels_the_kits_task_is_told_so() -> None:
+    for adapter in (CancelsAll, CancelsAllAndWaits):
+        problem = self_test(HostSubject(adapter))
+        assert problem is not None
+        assert "close() cancels tasks that are the kit's" in problem
+    problem = self_test(HostSubject(ClosesInACancelledTask))
+    assert problem is not None
+    assert "CancelledError, raised by a plugin, ended the event loop" in problem

@@ -53,3 +53,44 @@ def test_a_host_that_never_reloads_again_is_told_what_to_mend_before_a_census() 
     assert "HR-ROLL-05" in result.reason
     assert judged("HR-ROLL-05", Stuck, "start: raises an exception").verdict is Verdict.FAIL
     assert judged("HR-LEAK-02", BlueGreenAdapter, "failed-start-raises").verdict is Verdict.PASS
+
+
+class StuckSilentlyHost(StuckHost):
+    """Behind a reload that failed it reloads no more, and says that all is well."""
+
+    async def reload(self, name: str) -> list[str]:
+        if name in getattr(self, "stuck", ()):
+            return []
+        return await super().reload(name)
+
+
+class StuckSilently(BlueGreenAdapter):
+    name = "stuck-silently"
+    host_class = StuckSilentlyHost
+
+
+def test_a_host_that_only_says_that_it_reloads_again_is_told_what_to_mend_first() -> None:
+    result = judged("HR-LEAK-02", StuckSilently, "failed-start-raises")
+    assert result.verdict is Verdict.NOT_CLAIMED
+    assert "this host reloads no more (it says that it did)" in result.reason
+    assert judged("HR-ROLL-05", StuckSilently, "start: raises an exception").verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("traced", "verdict"),
+    [
+        # As when a table of the interpreter's grows in the midst of it: once.
+        ([0, 1_000_000, 1_000_000, 1_024_000], Verdict.PASS),
+        ([0, 1_000_000, 1_000_000, 2_000_000], Verdict.FAIL),
+    ],
+    ids=["once", "again"],
+)
+def test_memory_that_grows_once_for_all_is_no_growth(
+    monkeypatch: pytest.MonkeyPatch, traced: list[int], verdict: Verdict
+) -> None:
+    monkeypatch.setattr(leak_owned, "_traced", lambda: traced.pop(0))
+    monkeypatch.setattr(leak_owned, "WARM_UP", 2)
+    monkeypatch.setattr(leak_owned, "ROUNDS", 4)
+    result = judged("HR-LEAK-03", BlueGreenAdapter, "good reloads")
+    assert result.verdict is verdict, result.reason
+    assert traced == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ import pytest
 from hot_reload_conformance.adapter import Event, HostAdapter, Ports, Reply
 from hot_reload_conformance.bench.runner import run_host_check
 from hot_reload_conformance.check import Check, host_checks
-from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter, HostError
+from hot_reload_conformance.specimens.blue_green import (
+    BlueGreenAdapter,
+    BlueGreenHost,
+    Generation,
+    HostError,
+)
 from hot_reload_conformance.specimens.configured_host import ConfiguredAdapter, ConfiguredHost
 from hot_reload_conformance.specimens.nursery_host import NurseryAdapter
 from hot_reload_conformance.specimens.operated_host import OperatedAdapter
@@ -142,4 +148,27 @@ def test_a_bound_host_is_still_judged_at_every_moment() -> None:
 def test_a_cancelled_reload_may_end_fully_new() -> None:
     machine = next(e for e in host_checks() if e.clause.code == "HR-ROLL-05" and e.explores)
     result = run_host_check(HostSubject(CancelsTooLate), machine)
+    assert result.verdict is Verdict.PASS, result.reason
+
+
+class GivesUpWithItsDrainHost(BlueGreenHost):
+    """It does not take over from an old one that is still answering as the drain's time is up."""
+
+    async def build(self, new: Generation, files: Mapping[str, bytes]) -> None:
+        await super().build(new, files)
+        old = self.live.get(new.name)
+        if old is not None and old.calls:
+            try:
+                await asyncio.wait_for(old.idle.wait(), self.ports.drain_deadline_seconds)
+            except TimeoutError:
+                raise HostError(f"reload of {new.name!r} given up: a call does not end") from None
+
+
+class GivesUpWithItsDrain(BlueGreenAdapter):
+    name = "gives-up-with-its-drain"
+    host_class = GivesUpWithItsDrainHost
+
+
+def test_a_host_may_give_a_reload_up_as_its_drain_ends() -> None:
+    result = _judged(GivesUpWithItsDrain, "HR-SWAP-10")
     assert result.verdict is Verdict.PASS, result.reason

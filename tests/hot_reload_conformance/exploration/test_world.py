@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -139,6 +140,22 @@ def broken(text: str, code: str, method: str, replacement: Any) -> Violation:
     with pytest.raises(Violation) as caught:
         run(text, code, adapter)
     return caught.value
+
+
+def test_what_came_by_a_reload_that_was_cancelled_too_late_is_seen() -> None:
+    async def reload(self: BlueGreenHost, name: str) -> list[str]:
+        if getattr(self, "stuck", False):
+            return []
+        try:
+            return await BlueGreenHost.reload(self, name)
+        except asyncio.CancelledError:
+            self.stuck = True  # type: ignore[attr-defined]
+            return await BlueGreenHost.reload(self, name)
+
+    text = "load a v1; cancel a v2; edit a v3; reload a"
+    violation = broken(text, "HR-SWAP-01", "reload", reload)
+    assert "after a good reload from v2, a v3 does not serve alone" in violation.message
+    assert violation.seen == "['v2']"
 
 
 def test_convergence_sees_the_old_version() -> None:

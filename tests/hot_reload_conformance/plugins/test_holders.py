@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -56,3 +58,33 @@ def test_the_plugins_own_modules_are_no_holders(bus: ModuleType) -> None:
     ended = threading.Event()
     assert "bus_of_events" not in holder_of(thing, {"bus_of_events"})
     ended.set()
+
+
+def test_an_attribute_and_a_handler_of_a_logger() -> None:
+    logger = logging.getLogger("hot_reload_test_of_holders")
+    thing = Thing()
+    vars(logger)["seen"] = thing
+    assert holder_of(thing, ()) == f"the attribute 'seen' of the logger {logger.name!r}"
+    del vars(logger)["seen"]
+    handler = logging.NullHandler()
+    handler.__dict__["thing"] = thing
+    logger.addHandler(handler)
+    try:
+        assert holder_of(thing, ()) == f"a handler of the logger {logger.name!r}"
+    finally:
+        logger.removeHandler(handler)
+
+
+async def test_the_exception_handler_of_the_loop_and_not_its_timers() -> None:
+    class Reporter:
+        def report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            """Nothing."""
+
+    loop, reporter = asyncio.get_running_loop(), Reporter()
+    timer = loop.call_later(600, print)
+    loop.set_exception_handler(reporter.report)
+    try:
+        assert holder_of(reporter, ()) == "the exception handler of the event loop"
+    finally:
+        loop.set_exception_handler(None)
+        timer.cancel()
