@@ -9,10 +9,11 @@ import pytest
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.checks.hang import Stand
+from hot_reload_conformance.recording import Recording
 
 
-def _hook(stand: Stand) -> tuple[probe.Recording, probe.Probe]:
-    recording = probe.Recording()
+def _hook(stand: Stand) -> tuple[Recording, probe.Probe]:
+    recording = Recording()
     recording.plan("start", stand)
     return recording, probe.Probe(recording, "alpha", "v1")
 

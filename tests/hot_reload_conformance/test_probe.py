@@ -11,7 +11,9 @@ import pytest
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Event
-from hot_reload_conformance.probe import NotDrivable, PlannedError, Probe, Recording, raising
+from hot_reload_conformance.planned import PlannedError, raising
+from hot_reload_conformance.probe import NotDrivable, Probe
+from hot_reload_conformance.recording import Recording
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hot_reload_conformance import probe
+from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.report_file import ReportFile
 
 PLUGIN = """
@@ -22,8 +23,8 @@ print(P.reply())
 
 
 @pytest.fixture
-def recording() -> Iterator[probe.Recording]:
-    fresh = probe.Recording()
+def recording() -> Iterator[Recording]:
+    fresh = Recording()
     before = probe.install(fresh)
     yield fresh
     probe.install(before)
@@ -38,7 +39,7 @@ def _run(report: ReportFile) -> str:
 
 
 def test_moments_cross_and_instances_of_two_processes_differ(
-    tmp_path: Path, recording: probe.Recording
+    tmp_path: Path, recording: Recording
 ) -> None:
     report = ReportFile(tmp_path / "report")
     assert _run(report) == "v1\n"
@@ -52,9 +53,7 @@ def test_moments_cross_and_instances_of_two_processes_differ(
     assert [moment.order for moment in recording.moments] == list(range(12))
 
 
-def test_a_line_that_is_still_being_written_waits(
-    tmp_path: Path, recording: probe.Recording
-) -> None:
+def test_a_line_that_is_still_being_written_waits(tmp_path: Path, recording: Recording) -> None:
     report = ReportFile(tmp_path / "report")
     report.path.write_text('["alpha", "v1", 7, "start", "begin"]\n["alpha", "v1", 7, "sta')
     assert report.gather() == 1
@@ -67,7 +66,7 @@ def test_a_line_that_is_still_being_written_waits(
     ]
 
 
-def test_what_is_no_report_is_named(tmp_path: Path, recording: probe.Recording) -> None:
+def test_what_is_no_report_is_named(tmp_path: Path, recording: Recording) -> None:
     report = ReportFile(tmp_path / "report")
     report.path.write_text("Traceback (most recent call last):\n")
     with pytest.raises(ValueError, match=r"Traceback.*is no report of a plugin"):

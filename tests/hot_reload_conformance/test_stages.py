@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import ALL_STAGES as STAGES
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Budget, Case
@@ -24,6 +23,7 @@ from hot_reload_conformance.checks.stages import (
     plain,
     stages,
 )
+from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
 from hot_reload_conformance.specimens.sync_host import SyncAdapter
 from hot_reload_conformance.subject import HostSubject
@@ -119,7 +119,7 @@ def test_variants_follow_stages_and_claims() -> None:
 
 def test_base_tells_what_except_exception_lets_through() -> None:
     by_kind = {fault.kind: fault.base for fault in FAULTS}
-    assert by_kind[probe.PlannedError] is False
+    assert by_kind[PlannedError] is False
     assert by_kind[None] is False
     for kind in KINDS[1:]:
         assert by_kind[kind] is True
@@ -147,7 +147,7 @@ def test_a_fault_that_never_happens_is_no_verdict() -> None:
 def test_a_reload_that_fails_elsewhere_is_no_verdict() -> None:
     async def run(case: Case) -> None:
         await case.loaded(plain(case))
-        case.recording.plan("construct", probe.raising(probe.PlannedError), version="v2")
+        case.recording.plan("construct", raising(PlannedError), version="v2")
         fault = next(f for f in FAULTS if f.stage == "start")
         await fault.strike(case, plain(case, "v2"))
 

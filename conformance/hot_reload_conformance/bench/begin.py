@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from hot_reload_conformance import worker_thread
-from hot_reload_conformance.probe import Recording
+from hot_reload_conformance.recording import Recording
 
 T = TypeVar("T")
 BEGIN_SECONDS = 0.05

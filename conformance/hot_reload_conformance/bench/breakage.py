@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant
-from hot_reload_conformance.probe import PlannedError, PlannedExit, raising
+from hot_reload_conformance.planned import PlannedError, PlannedExit, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 CAUSE = "cause-4711"

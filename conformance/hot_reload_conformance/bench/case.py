@@ -34,7 +34,7 @@ from hot_reload_conformance.adapter import (
     Reply,
 )
 from hot_reload_conformance.bench.blame import at, raised_by, slip
-from hot_reload_conformance.probe import Recording
+from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.verdict import KitError, NotClaimed, Step, Violation
 
 T = TypeVar("T")

@@ -23,7 +23,8 @@ from typing import Any, NoReturn, TypeAlias
 
 from hot_reload_conformance.adapter import HostAdapter, Ports
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.probe import Recording, install
+from hot_reload_conformance.probe import install
+from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.verdict import CannotJudge, KitError
 
 Script: TypeAlias = Callable[[Case], Awaitable[dict[str, Any]]]

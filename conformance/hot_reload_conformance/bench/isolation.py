@@ -24,13 +24,15 @@ from types import FrameType
 from typing import Any
 
 from hot_reload_conformance import probe
+from hot_reload_conformance.planned import PlannedBase, PlannedCancel, PlannedExit, PlannedInterrupt
+from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.verdict import Violation
 
 PLANNED = (
-    probe.PlannedExit,
-    probe.PlannedInterrupt,
-    probe.PlannedCancel,
-    probe.PlannedBase,
+    PlannedExit,
+    PlannedInterrupt,
+    PlannedCancel,
+    PlannedBase,
 )
 """What a plugin was made to raise that is no ``Exception``."""
 
@@ -125,9 +127,9 @@ def folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def recording_installed() -> Iterator[probe.Recording]:
+def recording_installed() -> Iterator[Recording]:
     """A fresh recording, to which rendered plugins report."""
-    recording = probe.Recording()
+    recording = Recording()
     before = probe.install(recording)
     try:
         yield recording

@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from hot_reload.ports import LoopClock
-from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import (
     OPERATION_DEADLINE_SECONDS,
     Claim,
@@ -39,6 +38,7 @@ from hot_reload_conformance.bench.isolation import (
 from hot_reload_conformance.bench.tally import judged
 from hot_reload_conformance.check import Check, Variant
 from hot_reload_conformance.explored import Explored
+from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import (
     CannotJudge,
@@ -142,7 +142,7 @@ def run_variant(
     found: Violation | None = None
     deadline_seconds = deadline_of(check, subject.adapter)
 
-    async def main(workdir: Path, recording: probe.Recording) -> None:
+    async def main(workdir: Path, recording: Recording) -> None:
         nonlocal case, found
         case = Case(make_adapter(subject), recording, workdir, _lent(subject, check), budget)
         case.main = asyncio.current_task()

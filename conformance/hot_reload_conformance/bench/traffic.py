@@ -19,7 +19,7 @@ from typing import Any
 from hot_reload_conformance.adapter import Event
 from hot_reload_conformance.bench.begin import Ended, begin, step
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.probe import Moment
+from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import CannotJudge, Violation
 from hot_reload_fixtures.ledger import EventLedger, Mark
 from hot_reload_fixtures.ledger_report import LedgerReport

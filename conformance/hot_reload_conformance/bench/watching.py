@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hot_reload_conformance.adapter import Claim, PluginSpec, Ports
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.probe import Moment
+from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import NotClaimed, Violation
 from hot_reload_fixtures.clock import ManualClock, ManualTimer
 from hot_reload_fixtures.hints import ScriptedHints

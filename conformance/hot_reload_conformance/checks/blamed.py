@@ -12,7 +12,7 @@ from hot_reload_conformance.check import Variant
 from hot_reload_conformance.checks.graphs import Edges, Graph
 from hot_reload_conformance.checks.stages import CAUSE
 from hot_reload_conformance.dialect import PACKAGE_HANDLERS
-from hot_reload_conformance.probe import PlannedError, raising
+from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 FAN: Edges = {"base": (), "hazel": ("base",), "larch": ("base",), "rowan": ("base",)}

@@ -19,7 +19,7 @@ from hot_reload_conformance.checks.settings_file import (
     numbers_in,
 )
 from hot_reload_conformance.checks.stages import CAUSE
-from hot_reload_conformance.probe import PlannedError, raising
+from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 Settings = dict[str, dict[str, Any]]

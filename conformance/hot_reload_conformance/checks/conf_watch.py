@@ -12,7 +12,7 @@ from hot_reload_conformance.bench.watching import SLACK_SECONDS, Watching, manua
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.settings_file import SettingsFile
 from hot_reload_conformance.contract.clause import Kind
-from hot_reload_conformance.probe import Moment
+from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import CannotJudge
 
 REST_SECONDS = 120.0

@@ -22,7 +22,8 @@ from hot_reload_conformance.checks.graphs import (
 )
 from hot_reload_conformance.checks.stages import CAUSE, STATE_STAGES
 from hot_reload_conformance.contract.clause import Kind
-from hot_reload_conformance.probe import Moment, PlannedError, raising
+from hot_reload_conformance.planned import PlannedError, raising
+from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 # HR-DEPS-01

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.begin import begin
 from hot_reload_conformance.bench.case import Case
@@ -21,7 +20,8 @@ from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.observe import NOT_HOOKS
 from hot_reload_conformance.checks.stages import stages
-from hot_reload_conformance.probe import Moment
+from hot_reload_conformance.planned import PlannedError, raising
+from hot_reload_conformance.recording import Delivery, Moment
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 from hot_reload_fixtures.ledger import Mark
 from hot_reload_fixtures.ledger_report import LedgerReport
@@ -172,7 +172,7 @@ async def adding(case: Case, traffic: Traffic) -> Windows:
 
 
 async def adding_in_vain(case: Case, _: Traffic) -> Windows:
-    case.recording.plan("start", probe.raising(probe.PlannedError), plugin=SUBJECT.name)
+    case.recording.plan("start", raising(PlannedError), plugin=SUBJECT.name)
     case.write(SUBJECT)
     await case.add_sink(SUBJECT.ref)
     if case.recording.pending():
@@ -216,7 +216,7 @@ def doings(adapter: type[HostAdapter]) -> list[Variant]:
             )
         )
     seen: set[str] = set()
-    for each in stages(adapter, kinds=(probe.PlannedError,), hangs=False):
+    for each in stages(adapter, kinds=(PlannedError,), hangs=False):
         fault: Fault = each.value
         if fault.stage not in seen:
             seen.add(fault.stage)
@@ -268,9 +268,7 @@ async def drain_before_stop(case: Case, value: tuple[Doing, str]) -> None:
     if fails == _IN_FLIGHT:
         await _delivery_in_flight(case)
     elif fails:
-        case.recording.plan(
-            fails, probe.raising(probe.PlannedError), plugin=SUBJECT.name, version="v1"
-        )
+        case.recording.plan(fails, raising(PlannedError), plugin=SUBJECT.name, version="v1")
     if fails != _IN_FLIGHT:
         await run(case, doing)
     moments, deliveries = lives(case, SUBJECT.name)["v1"]
@@ -440,7 +438,7 @@ async def _removed_behind(case: Case) -> None:
     )
 
 
-Life: TypeAlias = tuple[list[Moment], list[probe.Delivery]]
+Life: TypeAlias = tuple[list[Moment], list[Delivery]]
 
 
 def lives(case: Case, name: str) -> dict[str, Life]:

@@ -13,7 +13,7 @@ from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold, turns
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow import KEEPER, SUBJECT, added, named
-from hot_reload_conformance.probe import PlannedError, raising
+from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
 from hot_reload_fixtures.stamp import Stamped
 

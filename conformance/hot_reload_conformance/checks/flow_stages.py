@@ -15,6 +15,8 @@ from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.flow import KEEPER, added, named
 from hot_reload_conformance.checks.stages import stages
+from hot_reload_conformance.planned import PlannedError, raising
+from hot_reload_conformance.recording import Pass
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 from hot_reload_fixtures.stamp import Stamped
 
@@ -55,7 +57,7 @@ def _changes(adapter: type[HostAdapter]) -> Sequence[Variant]:
         change = Change("while its reload was cancelled in start", cancelled=True)
         found.append(Variant("cancelled in start", change))
     seen = set()
-    for each in stages(adapter, kinds=(probe.PlannedError,), hangs=False):
+    for each in stages(adapter, kinds=(PlannedError,), hangs=False):
         fault: Fault = each.value
         if fault.stage not in seen:
             seen.add(fault.stage)
@@ -73,7 +75,7 @@ async def stages_agree(case: Case, change: Change) -> None:
     async with Traffic(case, threads=threads) as traffic:
         if change.raises:
             for version in ("v1", "v2"):
-                fault = probe.raising(probe.PlannedError)
+                fault = raising(PlannedError)
                 case.recording.plan("redactor", fault, plugin=spec.name, version=version)
         if change.fault is not None:
             await change.fault.strike(case, spec.at("v2"))
@@ -130,7 +132,7 @@ def _redacted(case: Case, change: Change) -> None:
 def _one_set(case: Case, change: Change) -> None:
     """Each event passed each stage once, in one order, and all of them in one instance."""
     usual: list[str] = []
-    ways: dict[tuple[str, int], list[probe.Pass]] = {}
+    ways: dict[tuple[str, int], list[Pass]] = {}
     for each in case.recording.passes:
         ways.setdefault((each.producer, each.sequence), []).append(each)
     for (producer, sequence), passes in ways.items():

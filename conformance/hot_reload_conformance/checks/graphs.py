@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from hot_reload_conformance.adapter import Event, PluginSpec
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.probe import Moment
+from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import NotClaimed
 
 Edges: TypeAlias = Mapping[str, tuple[str, ...]]

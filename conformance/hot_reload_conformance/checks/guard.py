@@ -14,7 +14,8 @@ from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.flow import added
 from hot_reload_conformance.checks.stages import stages
-from hot_reload_conformance.probe import PlannedError, Probe, raising
+from hot_reload_conformance.planned import PlannedError, raising
+from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 LAST = PluginSpec(name="writer", sink=True)

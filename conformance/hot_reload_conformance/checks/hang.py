@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from hot_reload_conformance import probe
+from hot_reload_conformance.recording import Recording
 
 
 def hang(
@@ -27,7 +28,7 @@ def hang(
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    recording: probe.Recording
+    recording: Recording
     swallows: bool
     undrivable: Callable[[], object] | None
     blocks_thread: ClassVar[bool] = True

@@ -24,7 +24,7 @@ from hot_reload_conformance.bench.breakage import (
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.child import Died, in_child, peak_memory_bytes
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.probe import PlannedError, PlannedExit, raising
+from hot_reload_conformance.planned import PlannedError, PlannedExit, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 NEIGHBOUR = PluginSpec(name="beta", version="v7")

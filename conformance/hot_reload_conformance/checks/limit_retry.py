@@ -16,7 +16,7 @@ from hot_reload_conformance.bench.watching import (
 )
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.watch import DEADLINE_SECONDS, version
-from hot_reload_conformance.probe import raising
+from hot_reload_conformance.planned import raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 # HR-LIMIT-03

@@ -11,7 +11,7 @@ from hot_reload_conformance.bench.breakage import CAUSE
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import IF_LACKING
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.probe import PlannedError, PlannedExit, raising
+from hot_reload_conformance.planned import PlannedError, PlannedExit, raising
 from hot_reload_conformance.verdict import NotClaimed
 
 WHO = Event("who")

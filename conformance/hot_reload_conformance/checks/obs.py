@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
-from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, HostAdapter, HostEvent, PluginSpec, Reply
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold, turns
@@ -15,6 +14,7 @@ from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.leak import still_alive
 from hot_reload_conformance.checks.stages import few, few_and_a_hang, plain
+from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 Script: TypeAlias = "Callable[[Case], Awaitable[dict[str, int]]]"
@@ -50,7 +50,7 @@ async def _unchanged(case: Case) -> dict[str, int]:
 
 async def _failing_load(case: Case) -> dict[str, int]:
     case.write(plain(case))
-    case.recording.plan("import", probe.raising(probe.PlannedError), plugin="alpha")
+    case.recording.plan("import", raising(PlannedError), plugin="alpha")
     await case.load("alpha")
     await case.load("alpha")
     return {"load": 2}

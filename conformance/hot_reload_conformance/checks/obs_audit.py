@@ -14,6 +14,7 @@ from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.obs_counts import ALPHA, cancelled
 from hot_reload_conformance.checks.stages import CAUSE
 from hot_reload_conformance.operated import AuditRecord
+from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 BETA = PluginSpec(name="beta")
@@ -38,7 +39,7 @@ async def _good(case: Case) -> Reply:
 
 async def _bad(case: Case) -> Reply:
     case.write(ALPHA.at("v2"))
-    case.recording.plan("import", probe.raising(probe.PlannedError, CAUSE), plugin="alpha")
+    case.recording.plan("import", raising(PlannedError, CAUSE), plugin="alpha")
     return await case.reload("alpha")
 
 
@@ -59,7 +60,7 @@ def _new(case: Case) -> Awaitable[Reply]:
 
 def _bad_new(case: Case) -> Awaitable[Reply]:
     case.write(BETA)
-    case.recording.plan("import", probe.raising(probe.PlannedError, CAUSE), plugin="beta")
+    case.recording.plan("import", raising(PlannedError, CAUSE), plugin="beta")
     return case.load("beta")
 
 

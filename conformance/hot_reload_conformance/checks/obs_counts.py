@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold, turns
@@ -16,6 +15,7 @@ from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.stages import CAUSE
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.operated import Counts
+from hot_reload_conformance.planned import PlannedError, raising
 
 ALPHA = PluginSpec()
 
@@ -70,7 +70,7 @@ async def _gone(case: Case) -> str:
 def _raises(what: str) -> Step:
     async def step(case: Case) -> str:
         case.write(ALPHA.at(f"v{case._writes + 2}"))
-        case.recording.plan(what, probe.raising(probe.PlannedError, CAUSE), plugin="alpha")
+        case.recording.plan(what, raising(PlannedError, CAUSE), plugin="alpha")
         reply = await case.reload("alpha")
         case.recording.unplanned()
         return "success" if reply.ok else "failure"

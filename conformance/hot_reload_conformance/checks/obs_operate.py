@@ -14,6 +14,7 @@ from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.stages import CAUSE, few, plain
 from hot_reload_conformance.operated import HostHealth, PluginHealth
+from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 ALPHA, BETA = PluginSpec(), PluginSpec(name="beta")
@@ -52,7 +53,7 @@ async def in_progress(case: Case, what: Fault | str | None) -> None:
     if not case.recording.asynchronous:
         await _asked_from_inside(case, what)
         return
-    hold = Hold(probe.raising(probe.PlannedError, CAUSE) if what == "fails" else None)
+    hold = Hold(raising(PlannedError, CAUSE) if what == "fails" else None)
     case.write(spec.at("v2"))
     case.recording.plan("start", hold, plugin=spec.name, version="v2")
     reload = asyncio.ensure_future(case.adapter.reload(spec.ref))
@@ -94,7 +95,7 @@ async def _asked_from_inside(case: Case, what: str | None) -> None:
         asked.append(begin_in_hook(look(), case.recording))
         inside = False
         if what == "fails":
-            raise probe.PlannedError(CAUSE)
+            raise PlannedError(CAUSE)
 
     asked: list[asyncio.Future[Ended[None]]] = []
     case.write(plain(case, "v2"))

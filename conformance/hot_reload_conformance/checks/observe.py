@@ -12,7 +12,8 @@ from hot_reload_conformance import worker_thread
 from hot_reload_conformance.adapter import Event
 from hot_reload_conformance.bench.begin import begin_in_hook
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.probe import Moment, _drive
+from hot_reload_conformance.probe import _drive
+from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import Violation
 
 SHUTDOWN: tuple[str, ...] = ("flush", "stop", "teardown")

@@ -14,7 +14,7 @@ from hot_reload_conformance.bench.breakage import CAUSE
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold, turns
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.probe import PlannedError, raising
+from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import NotClaimed
 
 Step: TypeAlias = tuple[str, str]

@@ -14,7 +14,7 @@ from hot_reload_conformance.bench.hold import Hold, turns
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow_bounds import BOUND_SECONDS, hooks_of_a_reload, patient
 from hot_reload_conformance.checks.observe import serial_of
-from hot_reload_conformance.probe import Moment
+from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import NotClaimed
 
 WHO = Event("who")

@@ -12,6 +12,7 @@ from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.observe import hooks_of, serial_of, turns, who
 from hot_reload_conformance.checks.stages import few, few_and_a_hang, plain, stages
+from hot_reload_conformance.planned import PlannedError
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 
@@ -36,7 +37,7 @@ def _failures(adapter: type[HostAdapter]) -> tuple[Variant, ...]:
         # Where every reload is one of these, the others have shown it.
         found += tuple(
             Variant(f"stopped first, {each.name}", _GivesWay(each.value))
-            for each in stages(adapter, kinds=(probe.PlannedError,), hangs=False)
+            for each in stages(adapter, kinds=(PlannedError,), hangs=False)
             if each.value.starts
         )
     return found
@@ -257,7 +258,7 @@ async def setup_that_cannot_run_twice(case: Case, fault: Fault) -> None:
 
     def refuse(at: probe.Probe) -> None:
         again.append(at)
-        raise probe.PlannedError("this plugin is set up already")
+        raise PlannedError("this plugin is set up already")
 
     if fault.stage != "setup":
         case.recording.plan("setup", refuse, version="v1", times=1000)

@@ -18,6 +18,7 @@ from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.hang import hang
 from hot_reload_conformance.checks.observe import SHUTDOWN, hooks_of, serial_of, turns, who
 from hot_reload_conformance.checks.stages import CAUSE, KINDS, few, few_and_a_hang, plain, stages
+from hot_reload_conformance.planned import PlannedBase, PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 STAGE_WORDS: dict[str, tuple[str, ...]] = {
@@ -68,7 +69,7 @@ async def failure_reported(case: Case, value: tuple[Fault, bool] | OneOfSeveral 
     fault, clean_up_fails = value
     await case.loaded(plain(case))
     if clean_up_fails:
-        case.recording.plan("stop", probe.raising(probe.PlannedError, CLEAN_UP), version="v2")
+        case.recording.plan("stop", raising(PlannedError, CLEAN_UP), version="v2")
     reply = await fault.strike(case, plain(case, "v2"))
     if clean_up_fails and case.recording.count("stop", "alpha", "v2") == 0:
         raise NotClaimed("a failing clean-up: this host ran no stop on the half-started one")
@@ -125,7 +126,7 @@ class _Shutdown:
     def name(self) -> str:
         if self.kind is None:
             return f"{self.hook} hangs{' and swallows its cancellation' if self.swallows else ''}"
-        base = self.kind if self.kind is probe.PlannedBase else self.kind.__bases__[0]
+        base = self.kind if self.kind is PlannedBase else self.kind.__bases__[0]
         return f"{self.hook} raises {base.__name__}"
 
 
@@ -215,7 +216,7 @@ async def rollback_failure_is_declared(case: Case, fault: Fault) -> None:
 
     def refuse(at: probe.Probe) -> None:
         struck.append(at)
-        raise probe.PlannedError(SECOND)
+        raise PlannedError(SECOND)
 
     await case.loaded(spec("v1"))
     case.recording.plan("start", refuse, version="v1", times=1000)

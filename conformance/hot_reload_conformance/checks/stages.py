@@ -27,6 +27,15 @@ from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant
 from hot_reload_conformance.checks.fault import Arranged, Fault, Kind
 from hot_reload_conformance.checks.hang import Hang, hang
+from hot_reload_conformance.planned import (
+    Action,
+    PlannedBase,
+    PlannedCancel,
+    PlannedError,
+    PlannedExit,
+    PlannedInterrupt,
+    raising,
+)
 from hot_reload_conformance.verdict import NotClaimed
 
 STATE_STAGES = frozenset({"get_reload_state", "set_reload_state"})
@@ -44,14 +53,14 @@ class Unprintable(Exception):
 
 
 KINDS: tuple[Kind, ...] = (
-    probe.PlannedError,
-    probe.PlannedExit,
-    probe.PlannedInterrupt,
-    probe.PlannedCancel,
-    probe.PlannedBase,
+    PlannedError,
+    PlannedExit,
+    PlannedInterrupt,
+    PlannedCancel,
+    PlannedBase,
 )
 """What a plugin can raise: an ordinary exception, then those that no ``Exception`` is."""
-TWO_KINDS: tuple[Kind, ...] = (probe.PlannedError, probe.PlannedBase)
+TWO_KINDS: tuple[Kind, ...] = (PlannedError, PlannedBase)
 """An ordinary exception and one of the others: for checks that are not about the kind."""
 
 
@@ -110,7 +119,7 @@ def faults(kinds: Sequence[Kind] = KINDS) -> tuple[Fault, ...]:
             stage="start",
             how="raises an exception that cannot be printed",
             kind=Unprintable,
-            put=_planned("start", probe.raising(Unprintable)),
+            put=_planned("start", raising(Unprintable)),
         ),
         Fault(stage="health_check", how="says no", put=_unhealthy),
         _hanging("start", swallows=False),
@@ -209,7 +218,7 @@ _FILE_FAULTS: tuple[Fault, ...] = (
 # What the plugin does
 
 
-def _planned(what: str, action: probe.Action) -> Callable[..., None]:
+def _planned(what: str, action: Action) -> Callable[..., None]:
     """Write the plugin well, and plan ``action`` for the moment ``what``."""
 
     def put(case: Case, spec: PluginSpec, arranged: Arranged) -> None:
@@ -219,9 +228,7 @@ def _planned(what: str, action: probe.Action) -> Callable[..., None]:
     return put
 
 
-def _plan(
-    case: Case, spec: PluginSpec, arranged: Arranged, what: str, action: probe.Action
-) -> None:
+def _plan(case: Case, spec: PluginSpec, arranged: Arranged, what: str, action: Action) -> None:
     def noted(at: probe.Probe) -> Any:
         arranged.fired = True
         return action(at)
@@ -233,11 +240,11 @@ def _plan(
 
 
 def _raising(stage: str, kind: Kind, *, late: bool = False) -> Fault:
-    base = kind if kind is probe.PlannedBase else kind.__bases__[0]
-    raised = "an exception" if kind is probe.PlannedError else base.__name__
-    if kind is probe.PlannedBase:
+    base = kind if kind is PlannedBase else kind.__bases__[0]
+    raised = "an exception" if kind is PlannedError else base.__name__
+    if kind is PlannedBase:
         raised = "a bare BaseException"
-    action = probe.raising(kind, CAUSE)
+    action = raising(kind, CAUSE)
     if stage == "import" and late:
         put = _at_the_end(action)
     else:
@@ -251,7 +258,7 @@ def _raising(stage: str, kind: Kind, *, late: bool = False) -> Fault:
     )
 
 
-def _at_the_end(action: probe.Action) -> Callable[..., None]:
+def _at_the_end(action: Action) -> Callable[..., None]:
     """Plan ``action`` for the last line of the module, when all of its names are bound."""
 
     def put(case: Case, spec: PluginSpec, arranged: Arranged) -> None:

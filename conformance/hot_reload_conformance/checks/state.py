@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
@@ -20,6 +19,13 @@ from hot_reload_conformance.checks.sample_states import (
     difference,
     random_states,
     same,
+)
+from hot_reload_conformance.planned import (
+    PlannedBase,
+    PlannedCancel,
+    PlannedError,
+    PlannedExit,
+    raising,
 )
 from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
@@ -104,7 +110,7 @@ def _old_clears(at: Probe) -> None:
 
 def _new_spoils(at: Probe) -> None:
     if "items" not in at.state:
-        raise probe.PlannedError("no state was given: there is nothing to share")
+        raise PlannedError("no state was given: there is nothing to share")
     at.state["items"].append("from the new one")
     at.state["deep"]["list"].clear()
 
@@ -148,7 +154,7 @@ async def no_aliasing(case: Case, where: str) -> None:
 
     def spoil(at: Probe) -> None:
         _new_spoils(at)
-        raise probe.PlannedError("after it changed its state")
+        raise PlannedError("after it changed its state")
 
     case.recording.plan(where, spoil, plugin=STATEFUL.name, version="v2")
     case.write(STATEFUL.at("v2"))
@@ -179,15 +185,15 @@ async def _expect_state(case: Case, value: object, message: str) -> None:
 
 def _halfway(at: Probe) -> None:
     at.state = {"count": "half"}
-    raise probe.PlannedError("half of the state is restored")
+    raise PlannedError("half of the state is restored")
 
 
 _RESTORES: tuple[Variant, ...] = (
-    Variant("an exception", probe.raising(probe.PlannedError)),
+    Variant("an exception", raising(PlannedError)),
     Variant("halfway", _halfway),
-    Variant("SystemExit", probe.raising(probe.PlannedExit)),
-    Variant("CancelledError", probe.raising(probe.PlannedCancel)),
-    Variant("a bare BaseException", probe.raising(probe.PlannedBase)),
+    Variant("SystemExit", raising(PlannedExit)),
+    Variant("CancelledError", raising(PlannedCancel)),
+    Variant("a bare BaseException", raising(PlannedBase)),
 )
 
 
@@ -348,7 +354,7 @@ async def _nothing_was_given(case: Case) -> None:
 
     def refuse(at: Probe) -> None:
         struck.add(at.version)
-        raise probe.PlannedError("neither starts")
+        raise PlannedError("neither starts")
 
     struck: set[str] = set()
     await case.loaded(STATELESS)

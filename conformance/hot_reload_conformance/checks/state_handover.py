@@ -10,7 +10,7 @@ from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.observe import serial_of, who
 from hot_reload_conformance.checks.stages import CAUSE, few
-from hot_reload_conformance.probe import PlannedError, raising
+from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 SPEC = PluginSpec(state=True, migrates=True)

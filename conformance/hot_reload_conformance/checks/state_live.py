@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.begin import Ended, begin, begin_in_hook
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.sample_states import same
-from hot_reload_conformance.probe import Moment, Probe
+from hot_reload_conformance.planned import PlannedError, raising
+from hot_reload_conformance.probe import Probe
+from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 STATEFUL = PluginSpec(state=True)
@@ -72,7 +73,7 @@ async def no_lost_update(case: Case, during: While | None) -> None:
 
     modules = {m.serial for m in case.recording.moments if m.what == "import"}
     if during.fails:
-        action = probe.raising(probe.PlannedError)
+        action = raising(PlannedError)
         case.recording.plan("on_reload:end", action, plugin=STATEFUL.name, version="v2")
     case.write(STATEFUL.at("v2"))
     case.recording.listeners.append(add)
@@ -161,7 +162,7 @@ async def enabled_flag(case: Case, how: str) -> None:
     if await case.replies():
         raise CannotJudge("a disabled plugin answers before any reload: disable() does nothing")
     if how:
-        action = probe.raising(probe.PlannedError)
+        action = raising(PlannedError)
         case.recording.plan(f"{how}:end", action, plugin=spec.name, version="v2")
     answers: list[tuple[Moment, asyncio.Future[Ended[list[str]]]]] = []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
@@ -21,6 +20,7 @@ from hot_reload_conformance.checks.observe import (
 )
 from hot_reload_conformance.checks.stages import good_and_failing, plain
 from hot_reload_conformance.contract.clause import Kind
+from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
 
 
@@ -179,7 +179,7 @@ def _looks_at_health(case: Case, seen: list[str]) -> bool:
     return "new health_check" in seen or not (declared and "health_check" in case.adapter.stages)
 
 
-def _universal_order(case: Case, moments: list[probe.Moment], old: int) -> None:
+def _universal_order(case: Case, moments: list[Moment], old: int) -> None:
     """What holds for every host, whatever order it declares."""
     place: dict[tuple[bool, str, str], int] = {}
     for moment in moments:
@@ -283,7 +283,7 @@ async def calls_in_flight_finish(case: Case, ends: bool) -> None:
     await case.expect_replies(["v2"], "after the call in flight ended, v2 does not serve")
 
 
-def _stops(case: Case, mark: int, serial: int) -> list[probe.Moment]:
+def _stops(case: Case, mark: int, serial: int) -> list[Moment]:
     return [
         moment
         for moment in case.recording.moments[mark:]

@@ -13,6 +13,7 @@ from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.observe import answers, turns, who
 from hot_reload_conformance.checks.stages import good_and_failing, plain
 from hot_reload_conformance.contract.clause import Kind
+from hot_reload_conformance.planned import PlannedError
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 
@@ -60,7 +61,7 @@ class Exclusive:
 
     def _take(self, at: probe.Probe) -> None:
         if self.holder is not None:
-            raise probe.PlannedError(f"address in use: {self.holder} holds it")
+            raise PlannedError(f"address in use: {self.holder} holds it")
         self.holder = f"{at.version}#{at.serial}"
 
     def _give(self, at: probe.Probe) -> None:

@@ -11,7 +11,8 @@ from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold
 from hot_reload_conformance.bench.watching import ALPHA, Watching, manual_ports
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.probe import PlannedError, Probe, raising
+from hot_reload_conformance.planned import PlannedError, raising
+from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 from hot_reload_fixtures.mutators import SaveStyle
 

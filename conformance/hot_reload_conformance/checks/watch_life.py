@@ -16,7 +16,7 @@ from hot_reload_conformance.bench.leftovers import census, grown, only_new_objec
 from hot_reload_conformance.bench.watching import ALPHA, Watching, manual_ports
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.watch import DEADLINE_SECONDS, failing, held, version
-from hot_reload_conformance.probe import PlannedExit, raising
+from hot_reload_conformance.planned import PlannedExit, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 from hot_reload_fixtures.hints import ScriptedHints
 

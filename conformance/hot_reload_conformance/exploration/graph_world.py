@@ -11,7 +11,7 @@ from hot_reload_conformance.checks.stages import CAUSE
 from hot_reload_conformance.exploration.done import Done
 from hot_reload_conformance.exploration.operation import ANY_FAULT, TOGETHER, Op
 from hot_reload_conformance.exploration.world import World
-from hot_reload_conformance.probe import PlannedError, raising
+from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
 
 EDGES: dict[str, tuple[str, ...]] = {

@@ -9,7 +9,8 @@ from hot_reload_conformance.exploration.done import Done
 from hot_reload_conformance.exploration.invariant import Invariant
 from hot_reload_conformance.exploration.operation import SINKS, STAGED, Op
 from hot_reload_conformance.exploration.world import ROLES, World
-from hot_reload_conformance.probe import REDACTED, Delivery, Pass
+from hot_reload_conformance.probe import REDACTED
+from hot_reload_conformance.recording import Delivery, Pass
 from hot_reload_fixtures.stamp import Stamped
 
 

@@ -11,7 +11,7 @@ from hot_reload_conformance.exploration.done import Done
 from hot_reload_conformance.exploration.invariant import Invariant
 from hot_reload_conformance.exploration.operation import SINKS, Op
 from hot_reload_conformance.exploration.world import World
-from hot_reload_conformance.probe import Delivery, Moment
+from hot_reload_conformance.recording import Delivery, Moment
 from hot_reload_conformance.simulation.lives import FLUSH, LIFETIME, Lives
 from hot_reload_conformance.verdict import Violation
 from hot_reload_fixtures.ledger import Mark

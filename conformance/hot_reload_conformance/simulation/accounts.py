@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hot_reload_conformance.probe import Recording
+from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.simulation.cast import SECRET, SINKS, STAGES
 from hot_reload_conformance.simulation.happenings import Emitted, Happenings
 from hot_reload_conformance.simulation.lives import Expect

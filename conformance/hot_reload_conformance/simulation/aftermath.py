@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter
-from hot_reload_conformance.probe import Recording
+from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.simulation.cast import DEPENDENT, STAGES, STOP_FIRST
 from hot_reload_conformance.simulation.happenings import Happenings
 from hot_reload_conformance.simulation.lives import HOOK_ORDER, Expect

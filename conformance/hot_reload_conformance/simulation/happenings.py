@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hot_reload_conformance.adapter import Event, Reply
-from hot_reload_conformance.probe import Moment, Recording
+from hot_reload_conformance.recording import Moment, Recording
 from hot_reload_conformance.simulation.cast import SECRET
 from hot_reload_conformance.simulation.script import Op
 from hot_reload_conformance.simulation.serial import Happened

@@ -21,7 +21,9 @@ from pathlib import Path
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, Ports, Reply
 from hot_reload_conformance.bench.isolation import recording_installed
-from hot_reload_conformance.probe import PlannedError, Probe, Recording, raising
+from hot_reload_conformance.planned import PlannedError, raising
+from hot_reload_conformance.probe import Probe
+from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.simulation.cast import (
     SINKS,
     STATEFUL,

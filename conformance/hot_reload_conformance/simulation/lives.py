@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from hot_reload_conformance.probe import Delivery, Moment
+from hot_reload_conformance.recording import Delivery, Moment
 from hot_reload_conformance.simulation.cast import SINKS, STOP_FIRST
 
 START_BEFORE_STOP = "start-before-stop"

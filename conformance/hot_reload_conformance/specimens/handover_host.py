@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hot_reload_conformance.adapter import Claim, PluginSpec, Ports
-from hot_reload_conformance.probe import Connection
+from hot_reload_conformance.recording import Connection
 from hot_reload_conformance.specimens.blue_green import (
     BlueGreenHost,
     Generation,

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim
+from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.specimens.blue_green import (
     BlueGreenAdapter,
     BlueGreenHost,
@@ -56,7 +57,7 @@ class IsolatedHost(BlueGreenHost):
         self, new: Generation, files: Mapping[str, bytes], word: bytes, writing: int
     ) -> None:
         said = b"!"
-        probe.install(probe.Recording())  # what happens in the copy is no part of the case
+        probe.install(Recording())  # what happens in the copy is no part of the case
         try:
             for part in reversed(list(files)):
                 self.execute(new, part, files)

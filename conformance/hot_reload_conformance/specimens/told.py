@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from hot_reload_conformance.adapter import Reply
-from hot_reload_conformance.probe import Connection
+from hot_reload_conformance.recording import Connection
 from hot_reload_conformance.specimens.blue_green import (
     BlueGreenAdapter,
     Generation,

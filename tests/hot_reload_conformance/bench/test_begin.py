@@ -10,7 +10,9 @@ import pytest
 
 from hot_reload_conformance.bench.begin import Ended, begin, begin_in_hook, step
 from hot_reload_conformance.bench.hold import Hold
-from hot_reload_conformance.probe import PlannedExit, Probe, Recording, raising
+from hot_reload_conformance.planned import PlannedExit, raising
+from hot_reload_conformance.probe import Probe
+from hot_reload_conformance.recording import Recording
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="outside")
 

@@ -14,7 +14,7 @@ import pytest
 
 from hot_reload_conformance.adapter import Channel, Event, HostAdapter, PluginSpec, Ports, Reply
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.probe import Recording
+from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.verdict import KitError, Violation
 
 SPEC = PluginSpec()

@@ -20,6 +20,7 @@ from hot_reload_conformance.bench.runner import run_host_check
 from hot_reload_conformance.check import ONE, Check, Variant, host_checks
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.contract.clauses import CONTRACT
+from hot_reload_conformance.planned import PlannedExit, PlannedInterrupt
 from hot_reload_conformance.specimens import faulty_adapters as faulty
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
 from hot_reload_conformance.subject import HostSubject
@@ -110,7 +111,7 @@ def test_claimed_method_that_is_missing_is_a_kit_error() -> None:
     assert "your adapter does not implement unload('alpha')" in result.reason
 
 
-@pytest.mark.parametrize("kind", [SystemExit, probe.PlannedExit, probe.PlannedInterrupt])
+@pytest.mark.parametrize("kind", [SystemExit, PlannedExit, PlannedInterrupt])
 def test_exit_in_the_loop_is_a_finding_and_the_kit_goes_on(kind: type[BaseException]) -> None:
     adapter = type("Exits", (faulty.ExitsTheLoop,), {"kind": kind})
     result = judged(adapter)

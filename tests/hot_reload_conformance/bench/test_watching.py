@@ -13,7 +13,8 @@ from hot_reload_conformance.bench.runner import run_host_check
 from hot_reload_conformance.bench.watching import ALPHA, Watching, manual_ports, wall_clock
 from hot_reload_conformance.check import Check, host_checks
 from hot_reload_conformance.pace import Pace
-from hot_reload_conformance.probe import Recording, install
+from hot_reload_conformance.probe import install
+from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.specimens.watching_host import WatchingAdapter, WatchingHost
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import NotClaimed, Verdict, Violation
