@@ -57,6 +57,8 @@ class Finding:
     traceback: str = ""
     replay: str = ""
     """What follows ``--hot-reload-replay`` to run just this again; "" where the id does it."""
+    advisory: bool = False
+    """It breaks what its clause, a MUST, says as a SHOULD: it fails no run and no profile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,11 @@ class CheckResult:
     """Of a state machine: the rules and transitions that its examples went through."""
 
     @property
+    def advisory(self) -> bool:
+        """Whether all that it found is advisory."""
+        return bool(self.findings) and all(each.advisory for each in self.findings)
+
+    @property
     def thinned(self) -> bool:
         """Whether only some of its variants ran, or none, since the host is slow."""
         return any(note.startswith(THINNED) for note in self.notes)
@@ -95,9 +102,12 @@ class Exploration:
 class Violation(Exception):
     """A check saw the clause broken."""
 
-    def __init__(self, message: str, *, expected: object = "", seen: object = "") -> None:
+    def __init__(
+        self, message: str, *, expected: object = "", seen: object = "", advisory: bool = False
+    ) -> None:
         super().__init__(message)
         self.message = message
+        self.advisory = advisory
         self.expected = expected if isinstance(expected, str) else repr(expected)
         self.seen = seen if isinstance(seen, str) else repr(seen)
 

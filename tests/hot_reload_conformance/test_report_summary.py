@@ -13,7 +13,7 @@ from hot_reload_conformance.report.summary import (
     counts_against,
 )
 from hot_reload_conformance.subjects.source import SourceKind
-from hot_reload_conformance.verdict import CheckResult, Conformance, Verdict
+from hot_reload_conformance.verdict import CheckResult, Conformance, Finding, Verdict
 
 STATE = [
     each
@@ -62,6 +62,21 @@ def test_one_clause_that_did_not_pass_decides_the_profile(
 @pytest.mark.parametrize("verdict", [Verdict.NOT_CLAIMED, Verdict.NOT_RUN, Verdict.KIT_ERROR])
 def test_a_profile_of_which_nothing_ran_was_not_run(verdict: Verdict) -> None:
     assert _stateful(*[verdict] * len(STATE)) is Conformance.NOT_RUN
+
+
+@pytest.mark.parametrize("advisory", [True, False])
+def test_what_a_must_says_as_a_should_fails_no_run_and_no_profile(advisory: bool) -> None:
+    logged, nameless = Finding(message="logged alone", advisory=True), Finding(message="no line")
+    findings = (logged,) if advisory else (logged, nameless)
+    odd = _result(STATE[0].code, Verdict.FAIL, findings=findings)
+    host = _host(odd, *(_result(each.code, Verdict.PASS) for each in STATE[1:]))
+    wanted = Conformance.CONFORMANT if advisory else Conformance.NOT_CONFORMANT
+    assert host.profiles[Profile.STATEFUL] is wanted
+    assert counts_against(odd) is not advisory
+    assert [each.clause for each in host.having(Verdict.FAIL, binding=not advisory)] == [STATE[0]]
+    counts = host.counts(frozenset(each.code for each in STATE), Profile.STATEFUL)
+    assert (counts.total, counts.ran) == (len(STATE), len(STATE))
+    assert counts.passed == len(STATE) - (not advisory)
 
 
 def test_should_clauses_decide_no_profile() -> None:

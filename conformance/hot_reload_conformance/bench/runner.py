@@ -170,6 +170,7 @@ def run_variant(
             variant=variant.name,
             expected=violation.expected,
             seen=violation.seen,
+            advisory=violation.advisory,
             story=tuple(story),
             timeline=tuple(str(moment) for moment in moments[-60:]),
         )

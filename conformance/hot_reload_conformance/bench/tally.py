@@ -61,6 +61,7 @@ def judged(
             findings.append(finding)
             if stop_at_first:
                 break
+    findings.sort(key=lambda each: each.advisory)  # what fails the run is told first
     verdict, reason = _sum_up(ran, findings, unknown, broken, skipped)
     return CheckResult(
         code=check.clause.code,

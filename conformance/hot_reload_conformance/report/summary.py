@@ -47,8 +47,15 @@ class ClauseOutcome:
         return next((each.reason for each in self.results if each.verdict is self.verdict), "")
 
     @property
-    def binding(self) -> bool:
+    def must(self) -> bool:
         return self.clause.level is Level.MUST
+
+    @property
+    def binding(self) -> bool:
+        """Whether its verdict counts: that of a MUST that is more than advisory."""
+        failed = [each for each in self.results if each.verdict is Verdict.FAIL]
+        advisory = self.verdict is Verdict.FAIL and all(each.advisory for each in failed)
+        return self.must and not advisory
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +124,17 @@ class SubjectReport:
 
     def counts(self, checked: frozenset[str], profile: Profile | None = None) -> Counts:
         """Of the MUST clauses; ``checked`` are the codes that have a check."""
-        binding = [
-            each for each in self.clauses if each.binding and profile in (None, each.clause.profile)
+        must = [
+            each for each in self.clauses if each.must and profile in (None, each.clause.profile)
         ]
-        verdicts = [each.verdict for each in binding]
+        verdicts = _weighed(must)
         return Counts(
-            total=len(binding),
+            total=len(must),
             ran=sum(each in RAN for each in verdicts),
             passed=verdicts.count(Verdict.PASS),
             not_claimed=verdicts.count(Verdict.NOT_CLAIMED),
             not_checked=sum(
-                each.verdict is Verdict.NOT_RUN and each.clause.code not in checked
-                for each in binding
+                each.verdict is Verdict.NOT_RUN and each.clause.code not in checked for each in must
             ),
         )
 
@@ -148,7 +154,7 @@ class SubjectReport:
 
 def conformance(outcomes: Iterable[ClauseOutcome]) -> Conformance:
     """The verdict for a set of clauses. Only MUST counts; what did not run is no pass."""
-    verdicts = [each.verdict for each in outcomes if each.binding]
+    verdicts = _weighed(outcomes)
     if not any(each in RAN for each in verdicts):
         return Conformance.NOT_RUN
     if any(each in (Verdict.FAIL, Verdict.EXPECTED_FAIL) for each in verdicts):
@@ -156,6 +162,11 @@ def conformance(outcomes: Iterable[ClauseOutcome]) -> Conformance:
     if all(each is Verdict.PASS for each in verdicts):
         return Conformance.CONFORMANT
     return Conformance.PARTIAL
+
+
+def _weighed(outcomes: Iterable[ClauseOutcome]) -> list[Verdict]:
+    """The verdicts of MUST clauses; what is advisory stands against none of them."""
+    return [each.verdict if each.binding else Verdict.PASS for each in outcomes if each.must]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,8 +233,9 @@ class Report:
 
 
 def counts_against(result: CheckResult) -> bool:
-    """Whether ``result`` makes the run fail: not so a SHOULD that is broken or unknown."""
+    """Whether ``result`` makes the run fail: not so a SHOULD that is broken or unknown,
+    nor a finding that is advisory."""
     if result.verdict is Verdict.KIT_ERROR or result.stale:
         return True
-    binding = CONTRACT[result.code].level is Level.MUST
+    binding = CONTRACT[result.code].level is Level.MUST and not result.advisory
     return binding and result.verdict in (Verdict.FAIL, Verdict.UNKNOWN)

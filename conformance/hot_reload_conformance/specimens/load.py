@@ -144,7 +144,7 @@ class CachesFailure(BlueGreenAdapter):
     host_class = CachesFailureHost
 
 
-@specimen("HR-LOAD-03", says="told that it worked", bug="errbotio/errbot#1346: reports success")
+@specimen("HR-LOAD-03", says="was told that it worked", bug="errbotio/errbot#1346: reports success")
 class PrintsFailures(BlueGreenAdapter):
     name = "prints-failures"
 
@@ -156,7 +156,7 @@ class PrintsFailures(BlueGreenAdapter):
             return None
 
 
-@specimen("HR-LOAD-03", says="a SHOULD-level finding", bug="design A-w: no error to be seen")
+@specimen("HR-LOAD-03", says="learns only that, not why", bug="design A-w: no error to be seen")
 class LogsFailures(BlueGreenAdapter):
     name = "logs-failures"
 
