@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from tests.hot_reload.watch.conftest import scene, started
 
 from hot_reload import Engine
 from hot_reload.outcome import RolledBack, Stage, Swapped
 from hot_reload_fixtures import PluginDirectory
+
+__all__ = ["scene", "started"]  # a watched engine, as the watch's own tests have it
 
 GOOD = "class Counter:\n    version = '{0}'\n    def handle(self, request): return '{0}'\n"
 

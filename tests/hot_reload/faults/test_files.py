@@ -5,33 +5,17 @@ from __future__ import annotations
 import mmap
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.hot_reload.watch.conftest import Scene, scene_at
+from tests.hot_reload.watch.conftest import Scene
 
 from hot_reload.watch.settings import WatchSettings
 from hot_reload_fixtures import PluginDirectory, SaveStyle, torn_save
 
 QUIET = WatchSettings().quiet_seconds
 COOL = WatchSettings()
-
-
-@pytest.fixture
-async def scene(hot_reload_dir: PluginDirectory) -> AsyncIterator[Scene]:
-    async with scene_at(hot_reload_dir) as scene:
-        yield scene
-
-
-@pytest.fixture
-async def started(scene: Scene) -> Scene:
-    """``counter`` serves 1 and is watched; nothing waits."""
-    scene.save("counter", 1)
-    await scene.watch().start()
-    await scene.settle()
-    assert scene.kinds == ["Loaded"]
-    return scene
 
 
 async def test_f1_hr_watch_10_deleted_and_kept(started: Scene) -> None:

@@ -4,33 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.hot_reload.watch.conftest import Scene, hold_reload, scene_at
+from tests.hot_reload.watch.conftest import Scene, hold_reload
 
 from hot_reload.watch.settings import WatchSettings
-from hot_reload_fixtures import PluginDirectory
 
 QUIET = WatchSettings().quiet_seconds
 COOL = WatchSettings()
-
-
-@pytest.fixture
-async def scene(hot_reload_dir: PluginDirectory) -> AsyncIterator[Scene]:
-    async with scene_at(hot_reload_dir) as scene:
-        yield scene
-
-
-@pytest.fixture
-async def started(scene: Scene) -> Scene:
-    """``counter`` serves 1 and is watched; nothing waits."""
-    scene.save("counter", 1)
-    await scene.watch().start()
-    await scene.settle()
-    assert scene.kinds == ["Loaded"]
-    return scene
 
 
 @pytest.mark.parametrize("hook", ["setup", "start", "health_check", "on_reload"])
