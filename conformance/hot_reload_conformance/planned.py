@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, TypeAlias
 
-if TYPE_CHECKING:
-    from hot_reload_conformance.probe import Probe
-
-Action: TypeAlias = Callable[["Probe"], "Awaitable[None] | None"]
-"""Done when a plan's moment comes; may raise, and may be async where the hook is."""
+Action: TypeAlias = Callable[[Any], "Awaitable[None] | None"]
+"""Done with the plugin's ``Probe`` when a plan's moment comes; may raise, and may be async where
+the hook is."""
 
 
 class PlannedError(Exception):
@@ -36,7 +34,7 @@ class PlannedBase(BaseException):
 def raising(kind: type[BaseException], text: str = "planned by the kit") -> Action:
     """An action that raises a fresh ``kind(text)``."""
 
-    def action(_: Probe) -> None:
+    def action(_: object) -> None:
         raise kind(text)
 
     return action

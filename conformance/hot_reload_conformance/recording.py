@@ -12,12 +12,17 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from hot_reload_conformance.planned import Action
 
-if TYPE_CHECKING:
-    from hot_reload_conformance.probe import Probe
+
+class Reporter(Protocol):
+    """Who reports: one instance of a plugin's version."""
+
+    plugin: str
+    version: str
+    serial: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +112,9 @@ class Recording:
     """Whether an action that has to wait met a synchronous hook: what followed proves nothing."""
     loop: asyncio.AbstractEventLoop | None = None
     """The case's: what a hook in a worker thread is to wait for is awaited there."""
-    pause: Callable[[Probe, str], Awaitable[None]] | None = None
+    pause: Callable[[Any, str], Awaitable[None]] | None = None
     """Awaited wherever a plugin's coroutine could wait, before what is planned there: the
-    simulation's way in. Given what ``plan`` would be given; may raise."""
+    simulation's way in. Given the ``Probe`` and what ``plan`` would be given; may raise."""
     _plans: list[_Plan] = field(default_factory=list)
     _tracked: list[tuple[str, int, str, weakref.ref[Any]]] = field(default_factory=list)
     _order: itertools.count[int] = field(default_factory=itertools.count)
@@ -194,12 +199,12 @@ class Recording:
             self.moments.append(moment)
         return moment
 
-    def note(self, probe: Probe, what: str, phase: str) -> None:
+    def note(self, probe: Reporter, what: str, phase: str) -> None:
         moment = self.noted(probe.plugin, probe.version, probe.serial, what, phase)
         for listener in tuple(self.listeners):
             listener(moment)
 
-    def due(self, probe: Probe, what: str) -> Action | None:
+    def due(self, probe: Reporter, what: str) -> Action | None:
         with self._lock:
             for plan in self._plans:
                 if (
@@ -213,7 +218,7 @@ class Recording:
                     return plan.action
         return None
 
-    def track(self, probe: Probe, kind: str, thing: object) -> None:
+    def track(self, probe: Reporter, kind: str, thing: object) -> None:
         try:
             ref = weakref.ref(thing)
         except TypeError:
@@ -221,7 +226,7 @@ class Recording:
         with self._lock:
             self._tracked.append((f"{probe.plugin} {probe.version}", probe.serial, kind, ref))
 
-    def passed(self, probe: Probe, role: str, event: Any) -> None:
+    def passed(self, probe: Reporter, role: str, event: Any) -> None:
         with self._lock:
             self.passes.append(
                 Pass(
@@ -235,7 +240,7 @@ class Recording:
                 )
             )
 
-    def delivered(self, probe: Probe, event: Any) -> None:
+    def delivered(self, probe: Reporter, event: Any) -> None:
         with self._lock:
             self.deliveries.append(
                 Delivery(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -13,10 +13,8 @@ from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.subjects.resolve import resolve_host
 from hot_reload_conformance.subjects.source import Source, SourceKind
 from hot_reload_conformance.suite.item import ContractItem
+from hot_reload_conformance.suite.run import Run
 from hot_reload_conformance.verdict import KitError
-
-if TYPE_CHECKING:
-    from hot_reload_conformance.suite.session import ConformanceSession
 
 
 class SubjectFile(pytest.File):
@@ -24,17 +22,15 @@ class SubjectFile(pytest.File):
 
     obj: Any = None
 
-    def __init__(self, *, source: Source, conformance: ConformanceSession, **rest: Any) -> None:
+    def __init__(self, *, source: Source, run: Run, **rest: Any) -> None:
         super().__init__(**rest)
         self.source = source
-        self.conformance = conformance
+        self.run = run
 
     @classmethod
-    def of(
-        cls, parent: pytest.Collector, path: Path, source: Source, conformance: ConformanceSession
-    ) -> SubjectFile:
+    def of(cls, parent: pytest.Collector, path: Path, source: Source, run: Run) -> SubjectFile:
         rest: dict[str, Any] = {"nodeid": source.label} if source.label else {}
-        made = cls.from_parent(parent, path=path, source=source, conformance=conformance, **rest)
+        made = cls.from_parent(parent, path=path, source=source, run=run, **rest)
         assert isinstance(made, cls)
         return made
 
@@ -52,10 +48,10 @@ class ContractCollector(pytest.Collector):
         plugin = file.source.kind is SourceKind.PLUGIN
         checks = plugin_checks() if plugin else host_checks()
         every = {check.id for check in checks}
-        selection = file.conformance.selection
+        selection = file.run.selection
         for check in checks:
             if selection.wants(file.source.anchor, check.id, every):
-                yield ContractItem.of(self, check, file.source, file.conformance, host, problem)
+                yield ContractItem.of(self, check, file.source, file.run, host, problem)
 
 
 def _host(file: SubjectFile) -> tuple[HostSubject | None, str]:
@@ -63,6 +59,6 @@ def _host(file: SubjectFile) -> tuple[HostSubject | None, str]:
     if file.source.kind is not SourceKind.HOST or file.source.fixture:
         return None, ""
     try:
-        return resolve_host(file.source, file.conformance.configuration), ""
+        return resolve_host(file.source, file.run.configuration), ""
     except KitError as error:
         return None, str(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -17,10 +17,8 @@ from hot_reload_conformance.report.summary import counts_against
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.subjects.resolve import host_subject, resolve_plugin
 from hot_reload_conformance.subjects.source import HOST_NAME, Source, SourceKind
+from hot_reload_conformance.suite.run import Run
 from hot_reload_conformance.verdict import CheckResult, KitError
-
-if TYPE_CHECKING:
-    from hot_reload_conformance.suite.session import ConformanceSession
 
 RESULT = pytest.StashKey[CheckResult]()
 SPARE_SECONDS = 30.0
@@ -58,14 +56,14 @@ class ContractItem(pytest.Function):
         *,
         check: Check,
         source: Source,
-        conformance: ConformanceSession,
+        run: Run,
         host: HostSubject | None,
         problem: str,
         **rest: Any,
     ) -> None:
         self.check = check
         self.source = source
-        self.conformance = conformance
+        self.run = run
         self.host = host
         self.problem = problem
         self.reached: own_code.Lines = {}
@@ -77,7 +75,7 @@ class ContractItem(pytest.Function):
         parent: pytest.Collector,
         check: Check,
         source: Source,
-        conformance: ConformanceSession,
+        run: Run,
         host: HostSubject | None,
         problem: str,
     ) -> pytest.Item:
@@ -87,7 +85,7 @@ class ContractItem(pytest.Function):
             callobj=judged,
             check=check,
             source=source,
-            conformance=conformance,
+            run=run,
             host=host,
             problem=problem,
         )
@@ -140,10 +138,10 @@ class ContractItem(pytest.Function):
             subject = self._subject(request)
         except KitError as error:
             return kit_error(self.subject_name, self.check, str(error))
-        if not self.conformance.coverage:
-            return self.conformance.judge.judge(subject, self.check)
+        if not self.run.coverage:
+            return self.run.judge.judge(subject, self.check)
         with own_code.measured(subject, self.config.rootpath) as self.reached:
-            return self.conformance.judge.judge(subject, self.check)
+            return self.run.judge.judge(subject, self.check)
 
     def _subject(self, request: pytest.FixtureRequest) -> Subject:
         def fixture(name: str) -> Any:
@@ -155,7 +153,7 @@ class ContractItem(pytest.Function):
                 ) from None
 
         if self.source.kind is SourceKind.PLUGIN:
-            return resolve_plugin(self.source, self.conformance.configuration, fixture=fixture)
+            return resolve_plugin(self.source, self.run.configuration, fixture=fixture)
         if self.host is not None:
             return self.host
         return _fixture_host(fixture(HOST_NAME), self.subject_name, self.source.anchor)
