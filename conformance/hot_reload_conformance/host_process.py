@@ -22,7 +22,8 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 _LOOK_SECONDS = 0.01
@@ -47,7 +48,7 @@ class HostProcess:
     ) -> None:
         self._log = log
         self._heard_bytes = 0
-        with log.open("wb") as output:
+        with log.open("wb") as output, _interrupts_reach_it():
             self._process = subprocess.Popen(
                 command,
                 cwd=folder,
@@ -96,6 +97,22 @@ class HostProcess:
         with contextlib.suppress(ProcessLookupError):  # nobody of its session is left
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+@contextlib.contextmanager
+def _interrupts_reach_it() -> Iterator[None]:
+    """What a script starts in its background ignores interrupts, and so does all that this starts:
+    a reloader that ends a server by one would wait for it, and find another verdict than at a
+    terminal."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if not ignored or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _since(text: str, mark: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,6 +66,19 @@ async def test_the_end_is_that_of_its_children_and_of_who_will_not(tmp_path: Pat
     await process.end(within_seconds=0.0)
     assert not process.runs
     assert await until(lambda: not _alive(child), PATIENCE_SECONDS)
+
+
+async def test_an_interrupt_reaches_it_though_this_process_ignores_them(tmp_path: Path) -> None:
+    """As pytest does that a script started in its background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        program = "import signal; print(signal.getsignal(signal.SIGINT) is not signal.SIG_IGN)"
+        process = HostProcess([sys.executable, "-c", program], tmp_path, tmp_path / "log")
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert await process.says("True", within_seconds=10)
+    await process.end()
 
 
 def test_what_cannot_be_started_is_said_at_once(tmp_path: Path) -> None:
