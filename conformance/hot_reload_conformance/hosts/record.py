@@ -22,7 +22,7 @@ SCHEMA = "hot-reload-host/1"
 """Its number changes when a reader of the old form would misread the new one."""
 _WORKDIR = re.compile(r"(/[^\s'\":,()]*)?/hot-reload-[A-Za-z0-9_]{8}\b")
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
-_INSTALLED = re.compile(r"(/[^\s'\":,()]*)?/(?=(site-packages|python3\.\d+)/)")
+_INSTALLED = re.compile(r"(/[^\s'\":,()]*)?/(?=(site-packages|python3\.\d+|conformance/hosts)/)")
 _OF_A_PROCESS = re.compile(r"(?<=#)\d{6,}|(?<=\[)\d{2,}(?=\])|(?<=127\.0\.0\.1:)\d+")
 """Serial numbers of a host's process, process ids, ports: others in every run."""
 
