@@ -30,6 +30,7 @@ import threading
 import typing
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol
@@ -40,10 +41,10 @@ from hot_reload.source.snapshot import SourceSnapshot
 
 MARK = "@g"
 
-_live: weakref.WeakValueDictionary[str, Namespace] = weakref.WeakValueDictionary()
-"""Every namespace that is in ``sys.modules`` now, by the name of its top module."""
-_naming = threading.Lock()
-"""Engines on loops of several threads must not take one name both."""
+_live: dict[str, weakref.ref[Namespace]] = {}
+"""Every namespace that is in ``sys.modules`` now, by the name of its top module. Engines on loops
+of several threads must not take one name both: to take it is one step of a plain dictionary. A
+lock, left by an interrupt in the wrong moment, would hold up every load that is to come."""
 
 
 class Neighbours(Protocol):
@@ -85,9 +86,7 @@ class Namespace:
         self._extensions: set[str] = set()
         self._released = False
         self._builtins = {**vars(builtins), "__import__": self._import}
-        with _naming:
-            self.top = _free_name(snapshot.top, generation)
-            _live[self.top] = self
+        self.top = _taken_name(self, snapshot.top, generation)
         # A plugin in a file named json.py that says `import json` means the standard
         # library, which everyone else has imported under that name; its own modules it
         # reaches by relative imports, and no other plugin reaches it.
@@ -164,7 +163,7 @@ class Namespace:
     def release(self) -> None:
         """Take the modules out of ``sys.modules``; late imports are still served. Idempotent."""
         self._released = True  # first: what ends with its modules may import them still
-        if _live.get(self.top) is self:  # later on the name may be another one's
+        if _namespace(self.top) is self:  # later on the name may be another one's
             for name in [*self._modules, *self._extensions]:
                 sys.modules.pop(name, None)
             _forget_loggers(self.top)
@@ -366,7 +365,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if MARK not in fullname:
             return None
-        namespace = _live.get(fullname.partition(".")[0])
+        namespace = _namespace(fullname.partition(".")[0])
         if namespace is None:
             return None
         spec = namespace.spec(fullname)
@@ -389,14 +388,27 @@ class _Finder(importlib.abc.MetaPathFinder):
         cls._installed = None
 
 
-def _free_name(top: str, generation: int) -> str:
-    """A module name for a generation that no other engine's generation has now."""
+def _taken_name(namespace: Namespace, top: str, generation: int) -> str:
+    """A module name for a generation that no other engine's generation has now; it has it."""
     # A dot in a file's name would make importlib look for a parent package.
     name = f"{top.replace('.', '_')}{MARK}{generation}"
-    if name not in _live:
-        return name
-    others = (f"{name}x{number}" for number in itertools.count(2))
-    return next(each for each in others if each not in _live)
+    names = itertools.chain((name,), (f"{name}x{number}" for number in itertools.count(2)))
+    return next(each for each in names if _take(each, namespace))
+
+
+def _take(top: str, namespace: Namespace) -> bool:
+    mine = weakref.ref(namespace, partial(_forget, top))
+    return _live.setdefault(top, mine) is mine
+
+
+def _forget(top: str, gone: weakref.ref[Namespace]) -> None:
+    if _live.get(top) is gone:
+        del _live[top]
+
+
+def _namespace(top: str) -> Namespace | None:
+    held = _live.get(top)
+    return None if held is None else held()
 
 
 def is_elsewhere(name: object) -> bool:
@@ -408,7 +420,7 @@ def is_elsewhere(name: object) -> bool:
     top = name.partition(".")[0] if isinstance(name, str) else ""
     if MARK not in top:
         return False
-    namespace = _live.get(top)
+    namespace = _namespace(top)
     return namespace is None or namespace.thread != threading.get_ident()
 
 
