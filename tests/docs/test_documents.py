@@ -100,9 +100,10 @@ def options(pytestconfig: pytest.Config) -> set[str]:
     return known | {"--help", "--version"}
 
 
-OTHERS_OPTIONS = {"--check", "--reload", "--lf", "--refresh", "--reloads", "--scale"}
+OTHERS_OPTIONS = {"--check", "--reload", "--lf", "--refresh"}
+OTHERS_OPTIONS |= {"--scale", "--reloads", "--events", "--producers", "--count", "--first-arrivals"}
 """Options of ruff, of uvicorn, of a part of pytest that can be switched off, of
-``python -m hot_reload_conformance.hosts``, and of the benchmarks."""
+``python -m hot_reload_conformance.hosts``, and of the benchmarks and the campaign."""
 
 
 @pytest.mark.parametrize("document", WRITTEN, ids=name)
