@@ -401,9 +401,9 @@ def _take(top: str, namespace: Namespace) -> bool:
     return _live.setdefault(top, mine) is mine
 
 
-def _forget(top: str, gone: weakref.ref[Namespace]) -> None:
-    if _live.get(top) is gone:
-        del _live[top]
+def _forget(top: str, _: weakref.ref[Namespace]) -> None:
+    # Of a released one, and of one that did not get the name, the reference is gone already.
+    _live.pop(top, None)
 
 
 def _namespace(top: str) -> Namespace | None:
