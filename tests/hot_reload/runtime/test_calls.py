@@ -153,6 +153,27 @@ async def test_who_waits_for_calls_waits_for_each_of_them_left_or_ended() -> Non
     await asyncio.gather(*tasks)
 
 
+async def test_who_waits_goes_on_to_the_next_call_where_the_task_of_one_has_ended() -> None:
+    leases, ends = Leases(), dict[calls.Inside, asyncio.Event]()
+
+    async def call() -> None:
+        inside = calls.inside("a", hook=False, leases=leases)
+        ends[inside] = asyncio.Event()
+        inside.__enter__()
+        await ends[inside].wait()
+
+    tasks = [asyncio.create_task(call()) for _ in range(2)]
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(leases.returned())
+    await asyncio.sleep(0)
+    first, second = leases._calls  # in no order but that in which they are waited for
+    ends[first].set()
+    assert not await _ended(waiting)
+    ends[second].set()
+    assert await _ended(waiting)
+    await asyncio.gather(*tasks)
+
+
 async def test_a_call_without_a_task_is_waited_for_until_it_is_left() -> None:
     """As one that is driven by hand, from a callback of the loop."""
     leases = Leases()
