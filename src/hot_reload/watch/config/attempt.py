@@ -12,11 +12,13 @@ from typing import Any, TypeAlias
 from hot_reload.config.document import merge_documents, parse_document
 from hot_reload.config.problem import ConfigError, KeyPath, Problem
 from hot_reload.config.secret import conceal
+from hot_reload.errors import SourceError
 from hot_reload.outcome import Failed, Failure, Outcome, RolledBack
 from hot_reload.ports import Files
+from hot_reload.source.snapshot import take_snapshot
 from hot_reload.watch.config.applying import Applying
 from hot_reload.watch.config.location import locate
-from hot_reload.watch.config.model import HostConfig, host_config
+from hot_reload.watch.config.model import HostConfig, PluginEntry, host_config
 from hot_reload.watch.config.plan import Load, Plan, Reconfigure, Replace, Step, check_plan, plan
 from hot_reload.watch.config.result import ConfigResult, Verdict
 from hot_reload.watch.config.view import (
@@ -37,7 +39,9 @@ class Attempts:
     """Applies one set of files to one engine, again and again.
 
     Read, check, plan, check the plan: all of it before anything changes. ``running`` is
-    what was applied last; a failed attempt leaves it.
+    what was applied last; a failed attempt leaves it. What a plugin refused, other code of
+    it may take: ``met`` is the code at which the last attempt failed, ``code`` what lies
+    there now, plugin by plugin.
     """
 
     def __init__(
@@ -54,15 +58,35 @@ class Attempts:
         self._environment = environment
         self._arguments = arguments
         self.running: HostConfig | None = None
+        self._blamed: tuple[PluginEntry, ...] = ()
+        self.met: tuple[str, ...] = ()
+        """The code of the plugins that the last attempt failed at, as it was before it."""
+
+    def code(self) -> tuple[str, ...]:
+        """The same plugins' code as it is now."""
+        return tuple(map(self._code_of, self._blamed))
 
     async def attempt(self, look: Look) -> ConfigResult:
         """Apply what ``look`` holds, wholly or not at all."""
-        files = tuple(map(str, self._paths))
+        self._blamed = self.met = ()
         try:
             model = self._model(look)
+        except ConfigError as error:
+            return self._refused(error)
+        # First: it may not have met what is edited from here on.
+        code = {name: self._code_of(each) for name, each in model.plugins.items()}
+        result = await self._apply(model)
+        named = {each.path[1] for each in result.problems if each.path[:1] == ("plugins",)}
+        self._blamed = tuple(each for each in model.plugins.values() if each.name in named)
+        self.met = tuple(code[each.name] for each in self._blamed)
+        return result
+
+    async def _apply(self, model: HostConfig) -> ConfigResult:
+        files = tuple(map(str, self._paths))
+        try:
             planned, paths = self._planned(model)
         except ConfigError as error:
-            return ConfigResult(verdict=Verdict.REFUSED, files=files, problems=error.problems)
+            return self._refused(error)
         affected = tuple(sorted(planned.affected))
         if not planned.steps:
             changed = self.running is None or bool(planned.later)
@@ -89,6 +113,17 @@ class Attempts:
             later=planned.later if done else (),
             outcomes=tuple(_concealed(each, secrets) for each in work.outcomes),
         )
+
+    def _refused(self, error: ConfigError) -> ConfigResult:
+        files = tuple(map(str, self._paths))
+        return ConfigResult(verdict=Verdict.REFUSED, files=files, problems=error.problems)
+
+    def _code_of(self, entry: PluginEntry) -> str:
+        """Which code of a plugin lies on disk: the hash of its bytes, or why there is none."""
+        try:
+            return take_snapshot(locate(entry), self._files).sha256
+        except (ConfigError, SourceError) as error:
+            return str(error)
 
     def _model(self, look: Look) -> HostConfig:
         problems: list[Problem] = []

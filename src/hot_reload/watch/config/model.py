@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +19,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from hot_reload.config.document import Document
-from hot_reload.config.fields import fields_of
+from hot_reload.config.fields import Field, fields_of
 from hot_reload.config.problem import ConfigError, KeyPath, Problem, kind, shown, unknown_key
 from hot_reload.config.schema import dotted_paths, read_class
 from hot_reload.config.secret import masked, secret_texts
@@ -30,7 +31,8 @@ from hot_reload.watch.settings import WatchSettings
 
 SECTIONS = ("engine", "watch", "plugins")
 VARIABLE = "HOT_RELOAD_{section}_{key}"
-"""The environment variable of a number or switch of ``engine`` and ``watch``, in upper case."""
+"""The environment variable of a key of ``engine`` and ``watch``, in upper case; names have commas
+between them."""
 _CHOSEN_FOR = "quiet_seconds"
 """In a file ``debounce_ms`` says it: two switches for one thing are one too many."""
 
@@ -165,7 +167,7 @@ class _Reading:
                 readable = {*known, *others} - {_CHOSEN_FOR}
                 self._add(unknown_key(key, readable, (name,)))
         for key, each in known.items():
-            for origin, value in self._origins(name, key, table):
+            for origin, value in self._origins(name, each, table):
                 given |= self._checked(
                     each.annotation,
                     value,
@@ -182,15 +184,15 @@ class _Reading:
             return None
 
     def _origins(
-        self, section: str, key: str, table: Mapping[str, Any]
+        self, section: str, known: Field, table: Mapping[str, Any]
     ) -> Iterator[tuple[str, Any]]:
-        """Where ``key`` has a value, the strongest first. Empty: it comes from the file."""
-        arguments = self._arguments.get(section, {})
+        """Where a key has a value, the strongest first. Empty: it comes from the file."""
+        key, arguments = known.key, self._arguments.get(section, {})
         variable = VARIABLE.format(section=section, key=key).upper()
         if key in arguments:
             yield f"argument {section}.{key}", arguments[key]
         if self._environment.get(variable):
-            yield variable, _number_or_switch(self._environment[variable])
+            yield variable, _read(self._environment[variable], known.annotation)
         if key in table:
             yield "", table[key]
 
@@ -319,8 +321,10 @@ def _alone(schema: type[Any], key: str, value: Any) -> None:
     schema(**{k: v for k, v in {**room, key: value}.items() if k in names})
 
 
-def _number_or_switch(text: str) -> Any:
-    """An environment variable as what a file would hold: a switch, a number, or its text."""
+def _read(text: str, annotation: Any) -> Any:
+    """An environment variable as what a file would hold: names, a switch, a number, or its text."""
+    if typing.get_origin(annotation) is tuple:
+        return [each.strip() for each in text.split(",")]
     word = text.strip().lower()
     if word in ("true", "yes", "on", "false", "no", "off"):
         return word in ("true", "yes", "on")

@@ -15,7 +15,7 @@ import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from hot_reload.config.document import read_bytes
 from hot_reload.config.problem import ConfigError
@@ -35,6 +35,9 @@ from hot_reload.watch.hints import WatchfilesHints
 from hot_reload.watch.listener import Listener
 from hot_reload.watch.settings import WatchSettings
 
+Sight: TypeAlias = tuple[Look, tuple[str, ...]]
+"""What the files hold, and the code of the plugins that refused the last of it."""
+
 GLANCES = 4
 """What was written this very moment is looked at again after this part of the quiet period."""
 
@@ -47,7 +50,9 @@ class ConfigReloader:
     ``on_result``, no ``async def``, is called with what became of each attempt; what it
     raises is logged.
     ``apply`` does it once, now. ``start`` applies what is there and watches; ``stop`` ends
-    that. Of several files a later one wins, key by key; they are taken up together.
+    that. Of several files a later one wins, key by key; they are taken up together. What a
+    plugin refused is tried again when other code of it lies on disk: the two may be saved in
+    either order.
     Everything belongs to the thread of the event loop.
 
     ``settings`` paces the watch: ``quiet_seconds``, ``max_wait_seconds``,
@@ -98,9 +103,9 @@ class ConfigReloader:
         )
         self._last: ConfigResult | None = None
         self._turn_of = asyncio.Lock()
-        self._handled: Look | None = None
+        self._handled: Sight | None = None
         """What was applied or refused last; only something else is tried."""
-        self._seen: Look | None = None
+        self._seen: Sight | None = None
         self._changed_at = 0.0
         self._applied_at: float | None = None
         self._settled = False
@@ -177,13 +182,13 @@ class ConfigReloader:
             await self._pause(pace)
 
     async def _turn(self, pace: WatchSettings, now: float) -> None:
-        look = self._look()
-        if not _same(look, self._seen):
-            self._seen, self._changed_at = look, now
+        sight = self._look(), self._attempts.code()
+        if not _same(sight, self._seen):
+            self._seen, self._changed_at = sight, now
             self._settled = False
             self._debouncer.observe(None, now)
             return
-        if _same(look, self._handled):
+        if _same(sight, self._handled):
             self._debouncer.forget(None)  # it was changed, and changed back
             self._settled = False
             return
@@ -200,7 +205,7 @@ class ConfigReloader:
         self._not_before = moment
         if now >= moment:
             self._settled = False
-            await self._try(look)
+            await self._try(sight[0])
 
     async def _pause(self, pace: WatchSettings) -> None:
         now = self._clock.now()
@@ -255,7 +260,7 @@ class ConfigReloader:
     async def _serial(self, look: Look) -> ConfigResult:
         async with self._turn_of:
             result = await self._attempts.attempt(look)
-            self._handled = look
+            self._handled = look, self._attempts.met
             if result.verdict in (Verdict.APPLIED, Verdict.FAILED):
                 self._applied_at = self._clock.now()
             self._last = result
@@ -287,8 +292,8 @@ def _refuse_inside(method: str) -> None:
         )
 
 
-def _same(one: Look, other: Look | None) -> bool:
-    if other is None or len(one) != len(other):
+def _same(one: Sight, other: Sight | None) -> bool:
+    if other is None or one[1] != other[1] or len(one[0]) != len(other[0]):
         return False
-    pairs = zip(one, other, strict=True)
+    pairs = zip(one[0], other[0], strict=True)
     return all(str(a) == str(b) if isinstance(a, ConfigError) else a == b for a, b in pairs)

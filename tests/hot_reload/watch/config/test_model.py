@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,8 @@ def test_c8_keys_that_do_not_go_together() -> None:
 
 
 def test_c8_a_wrong_variable_or_argument_is_named() -> None:
+    names = {"HOT_RELOAD_ENGINE_REQUIRED_REDACTORS": "hide, mask"}
+    assert model("[watch]\n", environment=names).engine.required_redactors == ("hide", "mask")
     (found,) = problems("[watch]\n", environment={"HOT_RELOAD_ENGINE_GATE_LIMIT_EVENTS": "many"})
     assert found.startswith("HOT_RELOAD_ENGINE_GATE_LIMIT_EVENTS: $.engine.gate_limit_events: ")
     (found,) = problems("[watch]\n", arguments={"engine": {"gate_limit_events": -1}})
@@ -192,6 +195,7 @@ def test_f51_a_model_shares_nothing_with_its_document() -> None:
 
 
 def test_f50_every_setting_can_be_said_in_a_file() -> None:
-    engine = {each.name: 7 for each in dataclasses.fields(Settings)}
-    lines = ["[engine]", *(f"{key} = {value}" for key, value in engine.items())]
+    engine: dict[str, Any] = {each.name: 7 for each in dataclasses.fields(Settings)}
+    engine["required_redactors"] = ("hide", "mask")
+    lines = ["[engine]", *(f"{key} = {json.dumps(value)}" for key, value in engine.items())]
     assert model("\n".join(lines)).engine == Settings(**engine)

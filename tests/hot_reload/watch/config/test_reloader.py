@@ -611,3 +611,61 @@ async def test_k7_an_asynchronous_on_result_is_refused_and_not_forgotten(desk: A
 
     with pytest.raises(EngineMisuse, match="on_result is async"):
         desk.make(on_result=on_result)
+
+
+async def test_f51_a_config_that_was_saved_before_its_code_is_taken_with_the_code(
+    served: Any,
+) -> None:
+    """Refused by the code that runs, and tried again when other code lies there, once for each."""
+    engine = served.engine
+
+    def refuse(config: Any) -> str:
+        new = "words" in (served.folder / "one.py").read_text()
+        return "" if ("word" in config) is new else "$.word: unknown"
+
+    engine.refuses["one"] = refuse
+    served.write(two().replace("step = 1", 'word = "x"'))
+    await served.run(10)
+    assert served.verdicts == ["rolled back"]
+    served.plugin("two", "# a sink, edited: nobody waits for it")
+    await served.run(10)
+    assert served.verdicts == []
+    served.plugin("one", "# a service, no better")
+    await served.run(10)
+    assert served.verdicts == ["rolled back"]
+    served.plugin("one", "# half of it")
+    await served.run(0.05)
+    served.plugin("one", "# a service of words")
+    await served.run(10)
+    assert served.verdicts == ["applied"]
+    assert engine.configs["one"] == {"word": "x"}
+    served.plugin("one", "# a service of words, edited")
+    await served.run(10)
+    assert served.verdicts == []
+
+
+async def test_f51_a_first_load_that_fails_is_tried_again_with_other_code(desk: Any) -> None:
+    desk.plugin("one")
+    desk.plugin("two", "# a sink")
+    desk.engine.refuses["two"] = lambda _: (
+        "" if "mended" in (desk.folder / "two.py").read_text() else "no"
+    )
+    desk.write(two())
+    await desk.reloader.start()
+    await desk.run(6)
+    assert desk.verdicts == ["rolled back"]
+    assert desk.engine.names == ()
+    desk.plugin("two", "# a sink, mended")
+    await desk.run(6)
+    assert desk.verdicts == ["applied"]
+    assert desk.engine.names == ("one", "two")
+
+
+async def test_f51_a_plugin_that_was_not_there_yet_is_loaded_when_it_is(served: Any) -> None:
+    served.write(two(more='[plugins.three]\npath = "three.py"\n'))
+    await served.run(6)
+    assert served.verdicts == ["refused"]
+    served.plugin("three")
+    await served.run(6)
+    assert served.verdicts == ["applied"]
+    assert served.engine.names == ("one", "two", "three")
