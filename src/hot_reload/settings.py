@@ -15,7 +15,8 @@ class Settings:
     """Limits of one engine. Immutable.
 
     Raises:
-        EngineMisuse: a value is not a positive, finite number.
+        EngineMisuse: a limit is not a positive, finite number, or ``required_redactors`` no
+            names.
     """
 
     hook_deadline_seconds: float = 30.0
@@ -32,10 +33,22 @@ class Settings:
     gate_patience_seconds: float = 5.0
     """How long a producer thread waits for room at a full gate before its event is dropped,
     and counted."""
+    required_redactors: tuple[str, ...] = ()
+    """The redactors without which no event passes, by name: while one of them is not loaded (its
+    first load failed, perhaps), is disabled, or redacts nothing, events are dropped, and counted
+    under its name."""
 
     def __post_init__(self) -> None:
+        names: object = self.required_redactors
+        if not isinstance(names, tuple) or not all(isinstance(e, str) and e for e in names):
+            raise EngineMisuse(
+                f"setting required_redactors is {names!r}; give a tuple of plugins' names, such "
+                "as ('hide-passwords',)"
+            )
         for each in fields(self):
             value = getattr(self, each.name)
+            if value is names:
+                continue
             if value is None and each.default is None:
                 continue
             number = isinstance(value, (int, float)) and not isinstance(value, bool)

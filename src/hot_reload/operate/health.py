@@ -230,12 +230,22 @@ class Health:
     ) -> list[str]:
         reasons = [f"plugin {each.name!r}: {each.error}" for each in plugins if each.error]
         reasons += [f"plugin {name!r}: {each.error}" for name, each in dict(self._absent).items()]
+        redact = {each.name for each in plugins if _redacts(each)}
+        reasons += [
+            f"no event passes: the required redactor {name!r} is not loaded, or disabled"
+            for name in self._engine.settings.required_redactors
+            if name not in redact
+        ]
         for each in watchers:
             if each.degraded is not None:
                 reasons.append(f"watch: {each.degraded}")
             reasons += [f"watch: {error}" for error in each.errors]
             reasons += [f"watch: directory {root} is not there" for root in each.missing_roots]
         return reasons
+
+
+def _redacts(plugin: PluginHealth) -> bool:
+    return plugin.running is not None and plugin.enabled and Role.REDACTOR in plugin.roles
 
 
 def _in_progress(attempt: Attempt) -> InProgress:

@@ -482,6 +482,7 @@ class Engine:
     async def _close(self) -> None:
         operations = self._operations
         await operations.close()
+        self._machinery.pipeline.seal()
         for name in self._roster.graph.stop_order():
             slots = [self._roster.slots[name]]
             if slots[0].current is not None:

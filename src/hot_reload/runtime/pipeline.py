@@ -48,8 +48,10 @@ class Pipeline:
         self._mailboxes: dict[str, Mailbox] = {}
         self._entry = self._gate("(entry)", self.dispatch.run_current)
         self._entry_held_for: set[str] = set()
-        self._missing_redactors: set[str] = set()
-        """Redactors that failed and could not be brought back: no event passes without them."""
+        self._required_redactors = set(settings.required_redactors)
+        self._missing_redactors = set(self._required_redactors)
+        """Redactors that are required, or failed and could not be brought back: no event passes
+        without them."""
 
     def place(self, placed: Iterable[Placed]) -> None:
         """Let these generations take part, all at once, and open what was held.
@@ -62,7 +64,9 @@ class Pipeline:
         # Noted before anything of it is done: whoever is interrupted in here does it again.
         self._outdated |= self._concerns_events(names)
         for name, generation, enabled in placed:
-            if generation is not None or name not in self._entry_held_for:
+            if name in self._required_redactors and not _redacts(generation, enabled):
+                self._missing_redactors.add(name)
+            elif generation is not None or name not in self._entry_held_for:
                 self._missing_redactors.discard(name)
             if generation is None or not enabled:
                 self._members.pop(name, None)
@@ -124,8 +128,7 @@ class Pipeline:
         Called before nobody is placed there. Where it was a redactor, events are dropped and
         counted under its name until one is placed, or it is unloaded or disabled.
         """
-        generation = self._members.get(name)
-        if generation is not None and Role.REDACTOR in generation.roles:
+        if _redacts(self._members.get(name)):
             self._missing_redactors.add(name)
         if name in self._mailboxes:
             self._mailboxes[name].orphan()
@@ -148,6 +151,13 @@ class Pipeline:
                 deliver(event)
                 taken += 1
         return taken
+
+    def seal(self) -> None:
+        """Let no event pass any more without the redactors that stand here now.
+
+        For a close, which takes them out one by one, and perhaps before the sinks.
+        """
+        self._required_redactors |= {name for name, each in self._members.items() if _redacts(each)}
 
     async def forget(self, name: str, grace: Callable[[Any], Awaitable[object]]) -> None:
         """Drop what belongs to the name itself; its last generation is gone."""
@@ -234,5 +244,9 @@ class Pipeline:
         return lambda _event: self.counts.drop(name)
 
 
+def _redacts(generation: Generation | None, enabled: bool = True) -> bool:
+    return enabled and generation is not None and Role.REDACTOR in generation.roles
+
+
 def _withhold(_event: Any) -> Any:
-    raise RuntimeError("the redactor failed, and nothing passes unredacted")
+    raise RuntimeError("the redactor is missing, and nothing passes unredacted")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from hot_reload import AuditLog, Engine, Health, Watcher
+from hot_reload import AuditLog, Engine, Health, Settings, Watcher
 from hot_reload.operate.attempt import Verdict
 from hot_reload.operate.health import ABSENT_KEPT, HealthReport, HealthState
 from hot_reload.outcome import Operation, Refused, RolledBack, Swapped
@@ -192,3 +192,18 @@ async def test_f60_closed_it_hears_nothing_more(stage: Stage, engine: Engine) ->
     health.close()
     await engine.load(stage.plugin())
     assert health.report().plugins[0].last is None
+
+
+async def test_f60_it_says_that_no_event_passes_without_a_required_redactor(stage: Stage) -> None:
+    async with Engine(settings=Settings(required_redactors=("counter", "mask"))) as engine:
+        health = Health(engine)
+        await engine.load(stage.plugin())  # of this name, and no redactor
+        found = health.report()
+        assert found.state is HealthState.DEGRADED
+        assert [each.split("'")[1] for each in found.reasons] == ["counter", "mask"]
+        source = "class Mask:\n    version = '1'\n    def redact(self, event): return event\n"
+        await engine.load(stage.plugins.write("mask", source))
+        (reason,) = health.report().reasons
+        assert "no event passes: the required redactor 'counter'" in reason
+        await engine.disable("mask")
+        assert len(health.report().reasons) == 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hot_reload import Engine, Settings
+from hot_reload.errors import EngineMisuse
 from hot_reload.outcome import Failed, RolledBack, Swapped
 from hot_reload.runtime.pipeline import Placed
 from hot_reload_fixtures import EXCEPTIONS, Gate
@@ -512,3 +513,56 @@ async def test_nothing_passes_where_a_redactor_could_not_be_brought_back(
         assert engine.emit("b")
         assert bench.events("sink") == ["1.0 a", "2.0 b" if end == "reload" else "b"]
         assert balanced(engine, 2)
+
+
+async def test_nothing_passes_without_a_required_redactor(bench: Bench) -> None:
+    """Before it is loaded, after a first load that failed, disabled, unloaded, and no redactor."""
+    async with Engine(settings=Settings(required_redactors=("red",))) as engine:
+        await engine.load(bench.plugin("sink", sink="sync"))
+        assert engine.emit("early")
+        bench.plugins.write("red", "raise OSError('no')")
+        assert isinstance(await engine.load(bench.plugins.path("red")), RolledBack)
+        assert engine.emit("after a failed load")
+        bench.plugin("red", roles=["redactor"], extra=REDACTS)
+        assert (await engine.load(bench.plugins.path("red"))).success
+        engine.emit("a")
+        assert (await engine.disable("red")).success
+        engine.emit("disabled")
+        assert (await engine.enable("red")).success
+        engine.emit("b")
+        bench.plugin("red", "2.0", roles=["redactor"], extra=REDACTS)
+        assert (await engine.reload("red")).success
+        engine.emit("c")
+        assert (await engine.unload("red")).success
+        engine.emit("unloaded")
+        assert (await engine.load(bench.plugin("red", "3.0", sink="sync"))).success
+        engine.emit("a sink of the name")
+        assert bench.events("sink") == ["1.0 a", "1.0 b", "2.0 c"]
+        assert bench.events("red") == []
+        assert engine.counts.dropped == {"red": 5}
+
+
+async def test_nothing_passes_unredacted_while_the_engine_closes(bench: Bench) -> None:
+    """The redactor is unloaded before the sink, and what stops in between takes its time."""
+    gate = Gate()
+    async with Engine() as engine:
+        await engine.load(bench.plugin("asink", sink="sync"))
+        await engine.load(bench.plugin("between"))
+        await engine.load(bench.plugin("red", roles=["redactor"], extra=REDACTS))
+        engine.emit("before")
+        bench.faults.at("between", "stop", blocks=gate)
+        closing = asyncio.create_task(engine.close())
+        await gate.reached()
+        assert engine.names == ("asink",)
+        assert engine.emit("while it closes")
+        gate.open()
+        counts = engine.counts
+        await closing
+    assert bench.events("asink") == ["1.0 before"]
+    assert counts.dropped == {"red": 1}
+
+
+@pytest.mark.parametrize("names", ["red", ["red"], ("",), (1,), None])
+def test_required_redactors_are_a_tuple_of_names(names: object) -> None:
+    with pytest.raises(EngineMisuse, match=r"give a tuple of plugins' names"):
+        Settings(required_redactors=names)  # type: ignore[arg-type]
