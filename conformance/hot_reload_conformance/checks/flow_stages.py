@@ -36,12 +36,29 @@ class Change:
     threads: bool = False
     raises: bool = False
     """The redactor raises at one event before the reload and at one behind it."""
+    redactor: str = ""
+    """The host closes, with a redactor of this name …"""
+    redactor_first: bool = False
+    """… that was loaded before all others, or after them."""
+
+
+def _closes() -> list[Variant]:
+    """Whatever order a host stops its plugins in, one of them has the redactor before the sink."""
+    return [
+        Variant(
+            f"close, {name!r} loaded {'first' if first else 'last'}",
+            Change("while the host closed", redactor=name, redactor_first=first),
+        )
+        for name in ("a-redactor", "z-redactor")
+        for first in (True, False)
+    ]
 
 
 def _changes(adapter: type[HostAdapter]) -> Sequence[Variant]:
     if Claim.RELOAD not in adapter.claims:
-        return [Variant("no reload", Change("at rest", reloads=0))]
-    found = [
+        return [Variant("no reload", Change("at rest", reloads=0)), *_closes()]
+    found = _closes()
+    found += [
         Variant("reload", Change("while it was reloaded")),
         Variant("reloads", Change("while it was reloaded three times", 3)),
     ]
@@ -68,6 +85,9 @@ def _changes(adapter: type[HostAdapter]) -> Sequence[Variant]:
 
 @check("HR-FLOW-11", variants=_changes, needs=(Claim.SINKS,))
 async def stages_agree(case: Case, change: Change) -> None:
+    if change.redactor:
+        await _as_it_closes(case, change)
+        return
     spec = STAGES.at("v1", state=change.state or _about_state(change))
     await added(case, KEEPER)
     await case.loaded(spec)
@@ -84,15 +104,35 @@ async def stages_agree(case: Case, change: Change) -> None:
         else:
             for number in range(2, 2 + change.reloads):
                 await case.reloaded(spec.at(f"v{number}"))
-    if not traffic.accepted():
-        raise CannotJudge("the host accepted none of the events that were emitted")
-    if not case.recording.passes:
-        raise NotClaimed("stages: no event went through a stage; have render() obey `spec.roles`")
+    _took_part(case, traffic)
     if change.raises and case.recording.pending():
         raise CannotJudge("no event reached the redactor that was to raise")
     _redacted(case, change)
     if not change.raises:  # such an event has not passed all stages, and is to go nowhere
         _one_set(case, change)
+
+
+async def _as_it_closes(case: Case, change: Change) -> None:
+    redactor = PluginSpec(name=change.redactor, roles=("redactor",))
+    if change.redactor_first:
+        await case.loaded(redactor)
+    await added(case, KEEPER)
+    await case.loaded(PluginSpec(name="bystander"))
+    if not change.redactor_first:
+        await case.loaded(redactor)
+    async with Traffic(case) as traffic:
+        case.tell("close the host")
+        case.closed = True
+        await case.guarded(case.adapter.close(), "close")
+    _took_part(case, traffic)
+    _redacted(case, change)
+
+
+def _took_part(case: Case, traffic: Traffic) -> None:
+    if not traffic.accepted():
+        raise CannotJudge("the host accepted none of the events that were emitted")
+    if not case.recording.passes:
+        raise NotClaimed("stages: no event went through a stage; have render() obey `spec.roles`")
 
 
 def _about_state(change: Change) -> bool:

@@ -137,11 +137,12 @@ CLAUSES = (
         kinds="M S",
         text="One event passes one consistent set of filters, enrichers, processors and "
         "redactors, in one order: never half old, half new within one plugin; nothing passes "
-        "unredacted while a redactor reloads, or because it raised.",
+        "unredacted while a redactor reloads, because it raised, or while the host closes.",
         why="A password slips through between two redactors, or a filter and an enricher of two "
         "versions disagree about a field.",
         fix="Give each event one immutable snapshot of all stages when it is accepted, and swap "
-        "this snapshot instead of its members.",
+        "this snapshot instead of its members. Accept nothing from when a close begins, or drop "
+        "what would have met the redactors that it took out.",
     ),
     clause(
         "HR-FLOW-12",

@@ -225,6 +225,27 @@ class FailsOpen(PipelineAdapter):
     host_class = _FailsOpen
 
 
+class _OpenWhileItCloses(PipelineHost):
+    """Plugins are taken out one by one, and whoever is left gets what is emitted meanwhile."""
+
+    def emit(self, event: Event) -> bool:
+        closing, self.closing = self.closing, False
+        try:
+            return super().emit(event)
+        finally:
+            self.closing = closing
+
+
+@specimen(
+    "HR-FLOW-11",
+    says="while the host closed",
+    bug="the reference engine until 2026-11: a redactor was unloaded before a sink",
+)
+class OpenWhileItCloses(PipelineAdapter):
+    name = "redactor-leaves-before-sink"
+    host_class = _OpenWhileItCloses
+
+
 class _NewOnesInFront(PipelineHost):
     """Stages are kept in a list, and what a reload brings is put in front, each in its turn."""
 

@@ -77,6 +77,8 @@ class PipelineHost(BlueGreenHost):
         self.drops: Counter[str] = Counter()
 
     def emit(self, event: Event) -> bool:
+        if self.closing:  # a redactor may have left, and the sinks stand
+            return False
         with self.delivering:
             sinks = [g for g in list(self.live.values()) if g.enabled and g.plugin.is_sink]
             if not sinks:
