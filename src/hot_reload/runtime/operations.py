@@ -279,16 +279,21 @@ class Operations:
             outcomes = await asyncio.shield(task)
         except asyncio.CancelledError:
             if shared.callers == 1:  # nobody else wants it
+                self._share_no_more(alike, shared)  # whoever asks while it ends wants one of his
                 self._abort(task)
                 await asyncio.wait({task})
             raise
         finally:
             shared.callers -= 1
-            if not shared.callers and self._waiting.get(alike) is shared:
-                del self._waiting[alike]
+            if not shared.callers:
+                self._share_no_more(alike, shared)
         if outcomes is None:
             raise asyncio.CancelledError(f"the {label} was cancelled")
         return outcomes
+
+    def _share_no_more(self, alike: object, shared: _Shared) -> None:
+        if self._waiting.get(alike) is shared:
+            del self._waiting[alike]
 
     def _abort(self, task: asyncio.Task[Any]) -> None:
         # A method of its own: in the frame of a caller that keeps his exception, a reference

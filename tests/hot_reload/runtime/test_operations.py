@@ -83,6 +83,31 @@ async def test_a_request_of_which_all_who_wait_are_cancelled_is_not_done(bench: 
         assert engine._operations._waiting == {}
 
 
+async def test_who_asks_while_a_cancelled_request_ends_is_not_cancelled_with_it(
+    bench: Bench,
+) -> None:
+    bench.plugin()
+    async with Engine() as engine:
+        await engine.load(bench.plugins.path("counter"))
+        gate = Gate()
+        bench.faults.at("counter", "start", blocks=gate, version="2.0")
+        bench.plugin(version="2.0")
+        first = asyncio.create_task(engine.reload("counter"))
+        await gate.reached()
+        waits = asyncio.create_task(engine.reload("counter"))
+        await asyncio.sleep(0)
+        waits.cancel()
+        bench.plugin(version="3.0")
+        asks = asyncio.create_task(engine.reload("counter"))
+        await asyncio.wait([waits])
+        assert waits.cancelled()
+        gate.open()
+        assert isinstance(await asks, Swapped)
+        assert (await first).success
+        assert await engine.call("?") == ["3.0"]
+        assert engine._operations._waiting == {}
+
+
 async def test_requests_that_differ_do_not_share(bench: Bench) -> None:
     bench.plugin()
     async with Engine() as engine:
