@@ -198,9 +198,12 @@ class NurseryHost:
 
     async def finish(self, old: Scope) -> Reply:
         """Let the old generation answer whom it is answering, then end it."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(old.idle.wait(), self.ports.drain_deadline_seconds)
-        return Reply(ok=True, warnings=tuple(await self.quit(old)))
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(old.idle.wait(), self.ports.drain_deadline_seconds)
+        finally:  # nobody else knows of it any more
+            warnings = await self.quit(old)
+        return Reply(ok=True, warnings=tuple(warnings))
 
     async def quit(self, scope: Scope) -> list[str]:
         """End a generation, within bounds, whoever cancels meanwhile."""
