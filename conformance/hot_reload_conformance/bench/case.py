@@ -34,6 +34,7 @@ from hot_reload_conformance.adapter import (
     Reply,
 )
 from hot_reload_conformance.bench.blame import at, raised_by, slip
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.verdict import KitError, NotClaimed, Step, Violation
 
@@ -373,7 +374,7 @@ class Case:
         self.doing = what
         task = asyncio.ensure_future(run())
         try:
-            done, _ = await asyncio.wait({task}, timeout=deadline_seconds)
+            done, _ = await patiently({task}, deadline_seconds)
         except asyncio.CancelledError:
             task.cancel()
             raise

@@ -24,6 +24,7 @@ from types import FrameType
 from typing import Any
 
 from hot_reload_conformance import probe
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.planned import PlannedBase, PlannedCancel, PlannedExit, PlannedInterrupt
 from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.verdict import Violation
@@ -56,7 +57,7 @@ async def within(awaitable: Awaitable[None], seconds: float) -> None:
         return None
 
     task = asyncio.ensure_future(run())
-    done, _ = await asyncio.wait({task}, timeout=seconds)
+    done, _ = await patiently({task}, seconds)
     if not done:
         task.cancel()
         raise Violation(

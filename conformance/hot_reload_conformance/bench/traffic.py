@@ -19,6 +19,7 @@ from typing import Any
 from hot_reload_conformance.adapter import Event
 from hot_reload_conformance.bench.begin import Ended, begin, step
 from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import CannotJudge, Violation
 from hot_reload_fixtures.ledger import EventLedger, Mark
@@ -92,7 +93,7 @@ class Traffic:
         for thread in self._threads:
             thread.join(2)
         waiting: set[asyncio.Future[Any]] = {*self._tasks, *self._late}
-        held = (await asyncio.wait(waiting, timeout=2))[1] if waiting else set()
+        held = (await patiently(waiting, 2))[1] if waiting else set()
         for each in held:
             each.cancel()
         if kind is not None:

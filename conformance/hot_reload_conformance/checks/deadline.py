@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, Ports
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import IF_LACKING, turns
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow_bounds import BOUND_SECONDS
 from hot_reload_conformance.checks.hang import Stand
@@ -67,9 +68,7 @@ async def _given_up(
     assert isinstance(clock, ManualClock)
     hanging = asyncio.ensure_future(getattr(case.adapter, place.operation)(spec.ref))
     arrival = asyncio.ensure_future(stand.arrived.wait())
-    await asyncio.wait(
-        {arrival, hanging}, timeout=BOUND_SECONDS, return_when=asyncio.FIRST_COMPLETED
-    )
+    await patiently({arrival, hanging}, BOUND_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     arrival.cancel()
     if stand.undrivable:
         raise NotClaimed(
@@ -122,7 +121,7 @@ async def _others_are_manageable(case: Case, other: PluginSpec, how: str) -> Non
     # The clock stands still: whoever waits for the hanging hook waits for ever.
     case.write(other.at("beta-v2"))
     job = asyncio.ensure_future(case.reload(other.ref))
-    await asyncio.wait({job}, timeout=BOUND_SECONDS)
+    await patiently({job}, BOUND_SECONDS)
     if not job.done():
         job.cancel()
     case.expect(

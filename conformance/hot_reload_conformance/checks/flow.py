@@ -15,6 +15,7 @@ from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.begin import begin
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import IF_LACKING, Hold, turns
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.bench.traffic import Traffic
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
@@ -144,7 +145,7 @@ def cancelled(owner: str, what: str, state: bool) -> Operation:
                 begun.cancel()
 
         case.recording.listeners.append(cancel)
-        done, _waiting = await asyncio.wait({begun}, timeout=5)
+        done, _waiting = await patiently({begun}, 5)
         case.recording.listeners.remove(cancel)
         case.tell(f"reload {SUBJECT.ref}, cancelled in {owner} {what}")
         if not cancels:
@@ -318,7 +319,7 @@ async def _delivery_in_flight(case: Case) -> None:
     case.recording.plan("receive", hold, plugin=SUBJECT.name, version="v1")
     emitting = asyncio.ensure_future(case.emit())
     arrival = asyncio.ensure_future(hold.gate.reached())
-    await asyncio.wait({arrival}, timeout=2)
+    await patiently({arrival}, 2)
     arrival.cancel()
     reload = None
     try:
@@ -329,7 +330,8 @@ async def _delivery_in_flight(case: Case) -> None:
         await turns(60)
     finally:
         hold.open()
-        await asyncio.wait({emitting, *([reload] if reload else [])}, timeout=5)
+        waiting: list[asyncio.Future[Any]] = [emitting, *([reload] if reload else [])]
+        await patiently(waiting, 5)
     await case.settle()
     if not reload.done() or not reload.result().ok:
         raise CannotJudge("the reload of a sink that was at work on an event did not succeed")

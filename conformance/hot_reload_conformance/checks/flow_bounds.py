@@ -11,6 +11,7 @@ from typing import Any
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports, Reply
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold, turns
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow import KEEPER, SUBJECT, added, named
 from hot_reload_conformance.planned import PlannedError, raising
@@ -161,7 +162,7 @@ async def _returned(task: asyncio.Future[Any], bound_seconds: float) -> bool:
         if task.done():
             return True
         await asyncio.sleep(0)
-    await asyncio.wait({task}, timeout=bound_seconds)
+    await patiently({task}, bound_seconds)
     return task.done()
 
 
@@ -196,7 +197,7 @@ async def held_reload(
     finally:
         hold.open()
         case.recording.unplanned()
-        await asyncio.wait({reload}, timeout=BOUND_SECONDS)
+        await patiently({reload}, BOUND_SECONDS)
         reload.cancel()
         if reload.done() and not reload.cancelled():
             reload.exception()  # looked at: what came of it is other clauses' matter

@@ -11,6 +11,7 @@ from typing import Any
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import turns
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow import KEEPER, added, named
 from hot_reload_conformance.checks.flow_bounds import BOUND_SECONDS, EVENTS, patient, spec_of
@@ -63,7 +64,7 @@ async def _drained(case: Case, hung: Hung, stand: Stand, spec: PluginSpec) -> No
     running = asyncio.ensure_future(operation(spec.ref))
     # Its flush and its drain, each with its deadline, and as much again for the rest.
     bound = BOUND_SECONDS + 2 * case.ports.hook_deadline_seconds + case.ports.drain_deadline_seconds
-    done, _ = await asyncio.wait({running}, timeout=bound)
+    done, _ = await patiently({running}, bound)
     if stand.undrivable:
         raise NotClaimed("a hanging flush: this host's hooks are synchronous")
     case.expect(
@@ -139,11 +140,11 @@ async def drain_counts_own_work(case: Case, value: tuple[bool, bool]) -> None:
     case.write(spec.at("v2"))
     reload = asyncio.ensure_future(case.reload(spec.ref))
     # In a host that waits for all events it goes on as long as the traffic: keep it short.
-    done, _ = await asyncio.wait({reload}, timeout=BOUND_SECONDS / 2)
+    done, _ = await patiently({reload}, BOUND_SECONDS / 2)
     stop.set()
-    await asyncio.wait({producer}, timeout=BOUND_SECONDS)
+    await patiently({producer}, BOUND_SECONDS)
     if not done:
-        await asyncio.wait({reload}, timeout=BOUND_SECONDS)
+        await patiently({reload}, BOUND_SECONDS)
     case.expect(
         bool(done),
         f"a reload under constant traffic did not end within {BOUND_SECONDS / 2:g} s: its drain "

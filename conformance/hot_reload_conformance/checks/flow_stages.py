@@ -10,6 +10,7 @@ from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold, turns
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.bench.traffic import Traffic
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
@@ -150,7 +151,7 @@ async def _cancelled(case: Case, spec: PluginSpec) -> None:
         await turns()
     finally:
         hold.open()
-    await asyncio.wait({reload}, timeout=2)
+    await patiently({reload}, 2)
 
 
 def _redacted(case: Case, change: Change) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.verdict import NotClaimed
 
 BOUND_SECONDS = 1.0
@@ -30,9 +31,7 @@ async def all_stand_in(
     running = asyncio.ensure_future(operation)
     arrivals = asyncio.gather(*(hold.gate.reached() for hold in holds.values()))
     try:
-        await asyncio.wait(
-            {arrivals, running}, timeout=BOUND_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
+        await patiently({arrivals, running}, BOUND_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         stood = _before_any_ended(case, what, names, mark)
     finally:
         arrivals.cancel()

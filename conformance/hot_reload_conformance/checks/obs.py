@@ -10,6 +10,7 @@ from hot_reload_conformance.adapter import Claim, HostAdapter, HostEvent, Plugin
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold, turns
 from hot_reload_conformance.bench.leftovers import only_new_objects
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.leak import still_alive
@@ -74,7 +75,7 @@ async def _cancelled(case: Case) -> dict[str, int]:
     try:
         await hold.reached(reload)
         reload.cancel()
-        await asyncio.wait({reload}, timeout=2)
+        await patiently({reload}, 2)
     finally:
         hold.open()
     await turns()

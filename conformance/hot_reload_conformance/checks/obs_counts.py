@@ -11,6 +11,7 @@ from typing import TypeAlias
 from hot_reload_conformance.adapter import Claim, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold, turns
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.stages import CAUSE
 from hot_reload_conformance.contract.clause import Kind
@@ -88,7 +89,7 @@ async def cancelled(case: Case) -> str:
         if not await hold.reached_or(reload):
             return ""
         reload.cancel()
-        await asyncio.wait({reload}, timeout=2)
+        await patiently({reload}, 2)
     finally:
         hold.open()
         case.recording.unplanned()

@@ -10,6 +10,7 @@ from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, imple
 from hot_reload_conformance.bench.begin import Ended, begin_in_hook
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import IF_LACKING, Hold, turns
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.stages import CAUSE, few, plain
@@ -69,7 +70,7 @@ async def in_progress(case: Case, what: Fault | str | None) -> None:
             reload.cancel()
     finally:
         hold.open()
-        await asyncio.wait({reload}, timeout=2)
+        await patiently({reload}, 2)
     if not reload.cancelled():
         reload.exception()
     await turns()

@@ -12,6 +12,7 @@ from hot_reload_conformance import worker_thread
 from hot_reload_conformance.adapter import Event
 from hot_reload_conformance.bench.begin import begin_in_hook
 from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.probe import _drive
 from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import Violation
@@ -137,7 +138,7 @@ class Calls:
                 each.join(3.0)
         tasks = [each for each in self._running if isinstance(each, asyncio.Future)]
         if tasks:
-            await asyncio.wait(tasks, timeout=3.0)
+            await patiently(tasks, 3.0)
         missing = len(self._running) - len(self.answers)
         if missing:
             raise Violation(

@@ -12,6 +12,7 @@ from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.begin import begin
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import IF_LACKING, turns
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow_bounds import BOUND_SECONDS, hooks_of_a_reload, patient
 from hot_reload_conformance.checks.race_live import plain_spec
@@ -79,10 +80,10 @@ async def no_deadlock(case: Case, request: Request | None) -> None:
     if request.what == "each-other":
         case.recording.plan("start", ask, plugin=other.name)
     reload = asyncio.ensure_future(case.reload(spec.ref))
-    await asyncio.wait({reload}, timeout=BOUND_SECONDS)
+    await patiently({reload}, BOUND_SECONDS)
     stuck = [each for each in asked if not each.done()]
     if reload.done() and stuck:
-        await asyncio.wait(stuck, timeout=BOUND_SECONDS)
+        await patiently(stuck, BOUND_SECONDS)
     ended = reload.done() and all(each.done() for each in asked)
     for each in (reload, *asked):
         each.cancel()

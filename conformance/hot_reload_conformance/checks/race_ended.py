@@ -9,6 +9,7 @@ from typing import Any
 from hot_reload_conformance.adapter import Claim, HostAdapter
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import IF_LACKING, turns
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow_bounds import BOUND_SECONDS
 from hot_reload_conformance.checks.hang import hang
@@ -58,7 +59,7 @@ async def close_during_reload(case: Case, at: Place | None) -> None:
     let_go.set()
     ports = case.ports
     bound = BOUND_SECONDS + 4 * ports.hook_deadline_seconds + ports.drain_deadline_seconds
-    await asyncio.wait({closing}, timeout=bound)
+    await patiently({closing}, bound)
     when = f"closing the host while {spec.name!r} stood in {place.hook} of its {place.operation}"
     case.tell(when)
     ended = closing.done()
@@ -132,13 +133,13 @@ async def stale_completion(case: Case, how: str) -> None:
         await turns()
         if how == "cancelled":
             older.cancel()
-        await asyncio.wait({older}, timeout=BOUND_SECONDS)
+        await patiently({older}, BOUND_SECONDS)
         case.write(spec.at("v3"))
         newer = asyncio.ensure_future(case.reload(spec.ref))
-        await asyncio.wait({newer}, timeout=BOUND_SECONDS)
+        await patiently({newer}, BOUND_SECONDS)
     finally:
         complete.set()
-    await asyncio.wait({newer}, timeout=BOUND_SECONDS)
+    await patiently({newer}, BOUND_SECONDS)
     await turns()
     older.cancel()
     case.expect(

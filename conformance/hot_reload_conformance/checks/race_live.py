@@ -11,6 +11,7 @@ from typing import Any
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold, turns
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow_bounds import BOUND_SECONDS, hooks_of_a_reload, patient
 from hot_reload_conformance.checks.observe import serial_of
@@ -106,7 +107,7 @@ async def cancel_anywhere(case: Case, at: Place | None) -> None:
         await turns()
     finally:
         hold.open()  # what comes after the commit may go on to its end
-    done, _ = await asyncio.wait({task}, timeout=BOUND_SECONDS)
+    done, _ = await patiently({task}, BOUND_SECONDS)
     case.tell(f"{place.operation} {spec.ref}, cancelled in {place.owner} {place.hook}")
     when = f"a {place.operation} that was cancelled in the {place.owner} one's {place.hook}"
     case.expect(
@@ -207,7 +208,7 @@ async def _next_works(case: Case, when: str, spec: PluginSpec, serves: bool) -> 
     case.write(spec.at("v3"))
     operation = case.reload if serves else case.load
     next_one = asyncio.ensure_future(operation(spec.ref))
-    await asyncio.wait({next_one}, timeout=BOUND_SECONDS)
+    await patiently({next_one}, BOUND_SECONDS)
     if not next_one.done():
         next_one.cancel()
     case.expect(
@@ -242,7 +243,7 @@ async def independent_progress(case: Case, at: Place | None) -> None:
             jobs.append(("unload", "gamma"))
         for operation, name in jobs:
             job = asyncio.ensure_future(getattr(case, operation)(name))
-            await asyncio.wait({job}, timeout=BOUND_SECONDS)
+            await patiently({job}, BOUND_SECONDS)
             if not job.done():
                 job.cancel()
             case.expect(
@@ -256,5 +257,5 @@ async def independent_progress(case: Case, at: Place | None) -> None:
     finally:
         hold.open()
         case.recording.unplanned()
-        await asyncio.wait({slow}, timeout=BOUND_SECONDS)
+        await patiently({slow}, BOUND_SECONDS)
         slow.cancel()

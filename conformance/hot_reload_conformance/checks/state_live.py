@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.begin import Ended, begin, begin_in_hook
 from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.sample_states import same
 from hot_reload_conformance.planned import PlannedError, raising
@@ -118,7 +119,7 @@ async def _update_in_flight(case: Case) -> None:
 
 
 async def _answered(case: Case, adds: list[asyncio.Future[Ended[list[str]]]]) -> int:
-    done, waiting = await asyncio.wait(adds, timeout=3)
+    done, waiting = await patiently(adds, 3)
     for each in waiting:
         each.cancel()
     case.expect(
@@ -175,7 +176,7 @@ async def enabled_flag(case: Case, how: str) -> None:
     reply = await case.reload(spec.ref)
     case.recording.listeners.remove(ask)
     if answers:
-        await asyncio.wait([each for _, each in answers], timeout=3)
+        await patiently([each for _, each in answers], 3)
     for moment, each in answers:
         said = each.result().value if each.done() else None
         case.expect(
@@ -222,7 +223,7 @@ async def _disabled_sink(case: Case) -> None:
     reply = await case.reloaded(spec.at("v2"))
     case.recording.listeners.remove(emit)
     if pending:
-        await asyncio.wait(pending, timeout=3)
+        await patiently(pending, 3)
     await case.emit("after")
     await case.settle()
     sinks = {each.plugin for each in case.recording.deliveries}

@@ -6,6 +6,7 @@ import asyncio
 
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.hang import Hold
@@ -234,7 +235,7 @@ async def calls_in_flight_finish(case: Case, ends: bool) -> None:
     reload = in_background(case.reload("alpha"))
     if not ends:
         bound_seconds = 4 * case.ports.drain_deadline_seconds
-        done, _ = await asyncio.wait({reload}, timeout=bound_seconds)
+        done, _ = await patiently({reload}, bound_seconds)
         call.cancel()
         case.expect(
             bool(done),
@@ -261,7 +262,7 @@ async def calls_in_flight_finish(case: Case, ends: bool) -> None:
         expected="the call's end, then stop",
         seen="stop began first",
     )
-    done, _ = await asyncio.wait({call, reload}, timeout=5, return_when=asyncio.ALL_COMPLETED)
+    done, _ = await patiently({call, reload}, 5)
     if call not in done or call.exception() is not None:
         error = call.exception() if call in done else None
         raise Violation(

@@ -15,6 +15,7 @@ from dataclasses import replace
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Reply, implements
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold
+from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.bench.traffic import Traffic
 from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.checks.stages import TWO_KINDS, stages
@@ -300,7 +301,7 @@ class World(Stream):
             held, self.undrivable = False, True
         finally:
             hold.open()
-        await asyncio.wait({reload}, timeout=_PATIENCE_SECONDS)
+        await patiently({reload}, _PATIENCE_SECONDS)
         if not reload.done():
             raise CannotJudge(f"a reload of {op.name} that was cancelled does not end")
         self.case.recording.unplanned()
