@@ -205,6 +205,8 @@ class Recording:
             listener(moment)
 
     def due(self, probe: Reporter, what: str) -> Action | None:
+        if not self._plans:  # as nearly always, and asked twice at every hook
+            return None
         with self._lock:
             for plan in self._plans:
                 if (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -319,8 +320,8 @@ class ReferenceAdapter(HostAdapter):
         return self.reloaders[path]
 
     def _path(self, ref: str) -> Path:
-        package = self.workdir / ref
-        return package if package.is_dir() else self.workdir / f"{ref}.py"
+        place = os.path.join(self.workdir, ref)
+        return Path(place if os.path.isdir(place) else f"{place}.py")
 
 
 def _name(ref: str) -> str:
@@ -328,9 +329,10 @@ def _name(ref: str) -> str:
 
 
 def _event(event: LifecycleEvent) -> HostEvent:
-    phase = {OperationStarted: "start", OperationEnded: "end"}.get(type(event), "progress")
-    operation = getattr(event, "operation", None)
-    return HostEvent(str(event.attempt), phase, event.plugin, operation.value if operation else "")
+    if isinstance(event, (OperationStarted, OperationEnded)):
+        phase = "start" if isinstance(event, OperationStarted) else "end"
+        return HostEvent(str(event.attempt), phase, event.plugin, event.operation.value)
+    return HostEvent(str(event.attempt), "progress", event.plugin)
 
 
 def _reply(outcome: Any) -> Reply:

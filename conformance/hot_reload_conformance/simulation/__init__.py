@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from hot_reload_conformance.simulation.checking import SimulationFailed as SimulationFailed
     from hot_reload_conformance.simulation.failure import Failure as Failure
     from hot_reload_conformance.simulation.failure import Run as Run
-    from hot_reload_conformance.simulation.host import fits as fits
+    from hot_reload_conformance.simulation.fitting import fits as fits
     from hot_reload_conformance.simulation.host import hosts as hosts
     from hot_reload_conformance.simulation.hunt import Hunt as Hunt
     from hot_reload_conformance.simulation.hunt import OtherPython as OtherPython
@@ -66,7 +66,7 @@ _HOMES = {
     "Trace": "oracle",
     "Zero": "sources",
     "exhaustive": "search",
-    "fits": "host",
+    "fits": "fitting",
     "hosts": "host",
     "hunt": "hunt",
     "of_main": "subject",

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hot_reload_conformance.adapter import HostAdapter
-from hot_reload_conformance.simulation.host import fits
+from hot_reload_conformance.simulation.fitting import fits
 from hot_reload_conformance.simulation.hunt import hunt, replay
 from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS
 

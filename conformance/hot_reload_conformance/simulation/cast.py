@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from hot_reload_conformance.adapter import Claim, PluginSpec
@@ -38,6 +39,7 @@ def answers(name: str) -> bool:
     return name not in SINKS and name not in STAGES
 
 
+@functools.lru_cache(maxsize=256)
 def spec(name: str, version: str, *, state: bool) -> PluginSpec:
     """The plugin ``name``, whose probe reports the whole ``version``: ``a.v1``."""
     return PluginSpec(

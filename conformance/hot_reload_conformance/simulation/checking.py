@@ -7,7 +7,7 @@ from typing import Any
 
 from hot_reload_conformance.adapter import HostAdapter
 from hot_reload_conformance.simulation.failure import Run
-from hot_reload_conformance.simulation.host import fits
+from hot_reload_conformance.simulation.fitting import fits
 from hot_reload_conformance.simulation.hunt import RUNS_PER_SCRIPT, Hunt, hunt, replay
 from hot_reload_conformance.simulation.script import Script
 from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS

@@ -66,7 +66,8 @@ class Happenings:
 
     def __init__(self, recording: Recording, folder: str = "") -> None:
         self._folder = folder
-        self._lines: list[str] = []
+        self._lines: list[str | Moment] = []
+        """Moments among them are put into words when somebody reads them: few runs fail."""
         self._now = 0
         self._writes: list[Written] = []
         self._done: list[Done] = []
@@ -100,13 +101,13 @@ class Happenings:
     def note(self, line: str) -> int:
         """Add a line to the story; gives its moment."""
         self._now += 1
-        # The folder is another one every time, and says nothing.
-        self._lines.append(line.replace(f"{self._folder}/", "") if self._folder else line)
+        self._lines.append(line)
         return self._now
 
     def _reported(self, moment: Moment) -> None:
         if moment.phase != "end":
-            self.note(f"    {moment.version}#{moment.serial} {moment.what} {moment.phase}s")
+            self._now += 1
+            self._lines.append(moment)
 
     def written(self, name: str, version: str, *, good: bool) -> None:
         self._writes.append(Written(self.note(f"write {version}"), name, version, good))
@@ -186,7 +187,15 @@ class Happenings:
     # Looking
 
     def lines(self) -> list[str]:
-        return self._lines
+        """The story, line by line."""
+        # The folder is another one every time, and says nothing.
+        folder = f"{self._folder}/" if self._folder else ""
+        return [
+            each.replace(folder, "")
+            if isinstance(each, str)
+            else f"    {each.version}#{each.serial} {each.what} {each.phase}s"
+            for each in self._lines
+        ]
 
     @property
     def closing(self) -> bool:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
@@ -24,36 +23,18 @@ from hot_reload_conformance.bench.isolation import recording_installed
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.recording import Recording
-from hot_reload_conformance.simulation.cast import (
-    SINKS,
-    STATEFUL,
-    claims_of,
-    spec,
-)
+from hot_reload_conformance.simulation.cast import SINKS, STATEFUL, spec
+from hot_reload_conformance.simulation.fitting import LAST_HOOKS, VERSION
 from hot_reload_conformance.simulation.happenings import Happenings
 from hot_reload_conformance.simulation.invariants import ALL, Invariants
 from hot_reload_conformance.simulation.loop import SimulatedClock, simulation
 from hot_reload_conformance.simulation.oracle import CANCEL, FAULT
-from hot_reload_conformance.simulation.script import Op, Script
+from hot_reload_conformance.simulation.script import Op
 from hot_reload_conformance.simulation.subject import Subject, SubjectFactory
 from hot_reload_conformance.simulation.workdir import Workdir
 
 _ALWAYS = 1_000_000_000
-_VERSION = re.compile(r"(?P<good>\w+)(?:(?P<how>[!~^])(?P<stage>\w+))?")
-_NEEDS: dict[str, frozenset[Claim]] = {
-    "reload": frozenset({Claim.RELOAD}),
-    "unload": frozenset({Claim.UNLOAD}),
-    "enable": frozenset({Claim.ENABLE}),
-    "disable": frozenset({Claim.ENABLE}),
-    "emit": frozenset({Claim.SINKS}),
-    "cancel": frozenset({Claim.CANCEL}),
-    "add": frozenset({Claim.STATE}),
-    "flood": frozenset({Claim.SINKS}),
-    "spoil": frozenset({Claim.HOOKS, Claim.ROLLBACK_CASCADE}),
-}
 _OF_SWAPS = ("reload", "call", "add", "emit", "flood")
-_LAST_HOOKS = ("flush", "stop", "teardown")
-"""What is planned there concerns the end of a generation, not its beginning."""
 FLOOD_EVENTS = 1_000
 FLOOD_SECONDS = 0.001
 """Between two events of a flood; no drain's deadline is as long as all of it."""
@@ -90,37 +71,6 @@ def hosts(
     return fresh
 
 
-def fits(adapter: type[HostAdapter], script: Script) -> bool:
-    """Whether a host with its claims and stages can be asked to do all of ``script``."""
-    return needed_claims(script) <= adapter.claims and needed_stages(script) <= {*adapter.stages}
-
-
-def needed_claims(script: Script) -> frozenset[Claim]:
-    """What a host claims so that it can be asked to do all of ``script``."""
-    ops = (*script.given, *script.operations)
-    needed = frozenset().union(*(_NEEDS.get(op.verb, frozenset()) for op in ops))
-    needed = needed.union(*(claims_of(op.name) for op in ops))
-    if any("~" in op.value or "^" in op.value for op in ops):
-        needed |= {Claim.TIMEOUTS, Claim.HOOKS}
-    if any("^" in op.value for op in ops):
-        needed |= {Claim.BLUE_GREEN}  # others may come to a declared FAILED state
-    if any("!" in op.value for op in ops):
-        needed |= {Claim.HOOKS}
-    if CANCEL in script.kinds:
-        needed |= {Claim.CANCEL}
-    return needed
-
-
-def needed_stages(script: Script) -> frozenset[str]:
-    """Where a load fails in ``script``: a host that has no such stage would say that it is well."""
-    found = (_VERSION.fullmatch(op.value) for op in (*script.given, *script.operations))
-    return frozenset(
-        each["stage"]
-        for each in found
-        if each and each["how"] in ("!", "~") and each["stage"] not in _LAST_HOOKS
-    )
-
-
 class SimulatedHost:
     """One fresh host, the recording of its plugins, and what was done to it."""
 
@@ -136,6 +86,7 @@ class SimulatedHost:
         self.workdir = workdir
         self.happenings = Happenings(recording, str(workdir))
         self._invariants = Invariants(self, self.happenings, frozenset(invariants))
+        self.look = self._invariants.look
         self._running: list[tuple[Op, asyncio.Task[object]]] = []
         self._written_at = int(workdir.stat().st_mtime)
         self._closed = False
@@ -174,9 +125,6 @@ class SimulatedHost:
             if not simulation().exploring:
                 self.happenings.given_moments = len(self.recording.moments)
 
-    def look(self) -> None:
-        self._invariants.look()
-
     async def finish(self) -> None:
         await self._invariants.finish()
 
@@ -192,7 +140,7 @@ class SimulatedHost:
 
     async def write(self, name: str, version: str) -> None:
         """Put ``version`` of ``name`` on the disk, and plan what is wrong with it."""
-        found = _VERSION.fullmatch(version)
+        found = VERSION.fullmatch(version)
         if found is None:
             raise ValueError(f"{version!r} is no version: write v2, v2!start, v2~start, v2^start")
         full = f"{name}.{found['good']}"
@@ -206,25 +154,27 @@ class SimulatedHost:
             self.recording.plan(found["stage"], action, plugin=name, version=full, times=times)
         plugin = spec(name, full, state=self.stateful(name))
         for relative, text in self.adapter.render(plugin).items():
-            path = self.workdir / relative
-            if path.parent != self.workdir:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text.encode())
-            self._dated(path)
-        bad = found["how"] in ("!", "~") and found["stage"] not in _LAST_HOOKS
+            self._put(os.path.join(self.workdir, relative), text)
+        bad = found["how"] in ("!", "~") and found["stage"] not in LAST_HOOKS
         self.happenings.written(name, full, good=not bad)
 
-    def _dated(self, path: Path) -> None:
-        """Date a file that was written, and its folders.
+    def _put(self, path: str, text: str) -> None:
+        """Write a file, and date it and its folders.
 
         Real time stands still in a simulation: a host that tells texts apart by their time, or
         finds new files by their folder's (HR-SWAP-02), would come to another end by chance.
         """
+        root = str(self.workdir)
+        folder = os.path.dirname(path)
+        if folder != root:
+            os.makedirs(folder, exist_ok=True)
+        with open(path, "wb", buffering=0) as file:
+            file.write(text.encode())
         self._written_at += 2  # a second apart is the same for a file system of whole ones
-        for each in (path, *path.parents):
-            os.utime(each, (self._written_at, self._written_at))
-            if each == self.workdir:
-                break
+        os.utime(path, (self._written_at, self._written_at))
+        while len(folder) >= len(root):
+            os.utime(folder, (self._written_at, self._written_at))
+            folder = os.path.dirname(folder)
 
     async def _asks(self, probe: Probe) -> None:
         """A plugin asks its host from inside of a hook for a reload of another plugin."""
@@ -325,7 +275,9 @@ class SimulatedHost:
 
     async def _pause(self, probe: Probe, what: str) -> None:
         loop = simulation()
-        if what == "start" and loop.exploring:
+        if not loop.exploring:
+            return
+        if what == "start":
             await self._health(probe)
         label = f"{what} of {probe.version}"
         await loop.pause(label)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter
 from hot_reload_conformance.simulation.accounts import (
@@ -27,6 +26,7 @@ from hot_reload_conformance.simulation.explanation import NEXT_OPERATION as NEXT
 from hot_reload_conformance.simulation.explanation import SERIAL as SERIAL
 from hot_reload_conformance.simulation.explanation import Explanation
 from hot_reload_conformance.simulation.happenings import Happenings
+from hot_reload_conformance.simulation.judged import JudgedHost
 from hot_reload_conformance.simulation.lives import (
     FLUSH,
     HOOK_ORDER,
@@ -38,9 +38,6 @@ from hot_reload_conformance.simulation.lives import (
 from hot_reload_conformance.simulation.loop import simulation
 from hot_reload_conformance.simulation.serial import State
 from hot_reload_conformance.simulation.subject import Broken
-
-if TYPE_CHECKING:
-    from hot_reload_conformance.simulation.host import SimulatedHost
 
 ONE_GENERATION = "one-generation"
 ONCE = "once"
@@ -88,8 +85,9 @@ _OF_ONE_LIFE = ("setup", "start", "stop", "teardown")
 class Invariants:
     """What holds of one simulated host."""
 
-    def __init__(self, host: SimulatedHost, happenings: Happenings, asked: frozenset[str]) -> None:
+    def __init__(self, host: JudgedHost, happenings: Happenings, asked: frozenset[str]) -> None:
         self._host = host
+        self._recording = host.recording
         self._happenings = happenings
         self._asked = asked
         self._moments = 0
@@ -113,11 +111,10 @@ class Invariants:
         Raises:
             Broken: something that must always hold does not.
         """
-        recording = self._host.recording
-        moments, deliveries = recording.moments, recording.deliveries
-        while self._moments < len(moments):
-            moment = moments[self._moments]
-            self._deliveries_before(moment.order)
+        moments, deliveries = self._recording.moments, self._recording.deliveries
+        for moment in moments[self._moments :]:
+            if self._deliveries < len(deliveries):
+                self._deliveries_before(moment.order)
             self._moments += 1
             self._lives.moment(moment)
             if moment.phase != "begin":
@@ -126,39 +123,42 @@ class Invariants:
                 self._served(moment.plugin, moment.serial, moment.version, "answers a call")
             elif moment.what in _OF_ONE_LIFE:
                 key = (moment.serial, moment.what)
-                self._expect(
-                    key not in self._hooks,
-                    ONCE,
-                    f"{moment.what} of {moment.version} runs a second time on one instance",
-                )
+                if key in self._hooks:
+                    self._expect(
+                        False,
+                        ONCE,
+                        f"{moment.what} of {moment.version} runs a second time on one instance",
+                    )
                 self._hooks.add(key)
         if self._deliveries < len(deliveries):
             self._deliveries_before(deliveries[-1].order + 1)
 
     def _deliveries_before(self, order: int) -> None:
-        deliveries = self._host.recording.deliveries
+        deliveries = self._recording.deliveries
         while self._deliveries < len(deliveries) and deliveries[self._deliveries].order < order:
             each = deliveries[self._deliveries]
             self._deliveries += 1
             self._lives.delivery(each)
             self._served(each.plugin, each.serial, each.version, "gets an event")
             event = (each.plugin, each.producer, each.sequence)
-            self._expect(
-                event not in self._delivered,
-                NO_DUPLICATE,
-                f"event {each.sequence} of {each.producer} reaches {each.plugin} twice",
-            )
+            if event in self._delivered:
+                self._expect(
+                    False,
+                    NO_DUPLICATE,
+                    f"event {each.sequence} of {each.producer} reaches {each.plugin} twice",
+                )
             self._delivered.add(event)
 
     def _served(self, plugin: str, serial: int, version: str, what: str) -> None:
         newest = self._newest.get(plugin, 0)
-        self._expect(
-            serial >= newest,
-            ONE_GENERATION,
-            f"an old generation, {version}, {what} after a newer one of {plugin} has served",
-            expected=f"instance {newest} or a newer one",
-            seen=f"instance {serial}",
-        )
+        if serial < newest:
+            self._expect(
+                False,
+                ONE_GENERATION,
+                f"an old generation, {version}, {what} after a newer one of {plugin} has served",
+                expected=f"instance {newest} or a newer one",
+                seen=f"instance {serial}",
+            )
         self._newest[plugin] = serial
 
     # When all is over

@@ -33,6 +33,7 @@ from hot_reload_conformance.simulation.outside import SealedLoop
 from hot_reload_conformance.simulation.task import (
     MAYBE_STEPS,
     STEP_TYPES,
+    Ready,
     SimulatedFuture,
     SimulatedTask,
     Step,
@@ -161,9 +162,11 @@ class SimulationLoop(SealedLoop):
         kind = type(callback)
         if STEP_TYPES.get(kind) or (kind in MAYBE_STEPS and is_step(callback)):
             self._ready_tasks.append(callback.__self__)
-            handle: asyncio.Handle = Step(callback, args, self, context)
-        else:
-            handle = asyncio.Handle(callback, args, self, context)
+            if context is None:
+                context = contextvars.copy_context()
+            self._ready.append((callback, args, context))
+            return None  # type: ignore[return-value]  # no task looks at it
+        handle = Ready(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
@@ -196,7 +199,7 @@ class SimulationLoop(SealedLoop):
         self._fire_timers()
         for _ in range(len(ready)):
             handle = ready[0]
-            if type(handle) is Step:
+            if type(handle) is tuple:
                 count, choice = len(tasks), 0
                 if count > 1 and self.exploring:
                     ways = count if count < WINDOW else WINDOW
@@ -208,19 +211,21 @@ class SimulationLoop(SealedLoop):
                 else:
                     ready.popleft()
                 del tasks[choice]
+                callback, args, context = handle
             else:
                 ready.popleft()
                 if handle._cancelled:
                     continue
+                callback, args, context = handle._callback, handle._args, handle._context
             self.steps += 1
             # Handle._run, without a call of its own: this is where the time goes.
             try:
-                handle._context.run(handle._callback, *handle._args)
+                context.run(callback, *args)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:
-                context = {"message": f"a callback failed ({handle})", "exception": error}
-                self.call_exception_handler(context)
+                told = {"message": f"a callback failed ({handle})", "exception": error}
+                self.call_exception_handler(told)
             if self._watched and self.exploring:
                 self._look(handle)
         if self.steps > self._max_steps:
@@ -234,16 +239,16 @@ class SimulationLoop(SealedLoop):
         behind = len(self._ready_tasks) - 1 - choice
         place, way, others = (0, 1, choice) if choice <= behind else (-1, -1, behind)
         for each in self._ready if way > 0 else reversed(self._ready):
-            if type(each) is Step:
+            if type(each) is tuple:
                 if not others:
                     break
                 others -= 1
             place += way
         return place
 
-    def _look(self, handle: asyncio.Handle) -> None:
+    def _look(self, ran: Step | asyncio.Handle) -> None:
         if self.oracle.recording:
-            self.oracle.ran(task_name(handle))
+            self.oracle.ran(task_name(ran))
         if self._after_step is not None:
             self._after_step()
         if self._cancellable:
@@ -341,13 +346,9 @@ class SimulatedClock:
     """The engine's clock port on the simulated loop: virtual seconds."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-
-    def now(self) -> float:
-        return self._loop.time()
-
-    def call_later(self, delay_seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
-        return self._loop.call_later(delay_seconds, callback)
+        self.now: Callable[[], float] = loop.time
+        self.call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle]
+        self.call_later = loop.call_later
 
 
 def simulation() -> SimulationLoop:

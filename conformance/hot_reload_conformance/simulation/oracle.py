@@ -183,6 +183,10 @@ class Oracle:
         """What was decided otherwise than plain asyncio would have."""
         return tuple(Deviation(*each) for each in self._deviated)
 
+    def deviated(self, kind: str) -> bool:
+        """Whether a decision of this kind was."""
+        return any(each[2] == kind for each in self._deviated)
+
     def ran(self, name: str) -> None:
         """Note, where the run is recorded, that a step of the task ``name`` ran."""
         self._path = zlib.crc32(name.encode(), self._path)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from hot_reload_conformance.adapter import HostAdapter
@@ -58,8 +57,16 @@ def simulate(
         script = Script.parse(script)
     if isinstance(subject, type):
         subject = hosts(subject)
-    with subject() as each:
-        return _run(each, script, source or Zero(), record, max_steps)
+    # A collection in mid-run would finalize at a moment that the next run does not have.
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return _in_context(subject, script, source or Zero(), record, max_steps)
+    finally:
+        # Not before nothing refers to the subject any more: what a collection finds in use is
+        # looked at twice again before it goes.
+        if enabled:
+            gc.enable()
 
 
 def run(
@@ -76,6 +83,13 @@ def run(
     return simulate(of_main(main), MAIN, source, record=record, max_steps=max_steps)
 
 
+def _in_context(
+    subject: SubjectFactory, script: Script, source: Source, record: bool, max_steps: int
+) -> Run:
+    with subject() as each:
+        return _run(each, script, source, record, max_steps)
+
+
 def _run(subject: Subject, script: Script, source: Source, record: bool, max_steps: int) -> Run:
     if asyncio._get_running_loop() is not None:
         raise RuntimeError(
@@ -86,7 +100,7 @@ def _run(subject: Subject, script: Script, source: Source, record: bool, max_ste
     fence = Fence()
     loop = SimulationLoop(oracle, fence=fence, max_steps=max_steps, max_seconds=MAX_VIRTUAL_SECONDS)
     loop.exploring = False
-    with _in_order(), fence.up():
+    with fence.up():
         try:
             failure = _failure_of(loop, subject, script)
             trace = oracle.trace(loop.steps, loop.time())
@@ -94,18 +108,6 @@ def _run(subject: Subject, script: Script, source: Source, record: bool, max_ste
             loop.abandon()
             loop.close()
     return Run(script, trace, failure)
-
-
-@contextlib.contextmanager
-def _in_order() -> Iterator[None]:
-    # A collection in mid-run would finalize at a moment that the next run does not have.
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _failure_of(loop: SimulationLoop, subject: Subject, script: Script) -> Failure | None:

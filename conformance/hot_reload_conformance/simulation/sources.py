@@ -37,7 +37,8 @@ class RandomWalk:
 
     def __init__(self, seed: int, rates: Mapping[str, float] = RATES) -> None:
         self._random = random.Random(seed).random
-        self._rates = {kind: rates.get(kind, 0.0) for kind in RATES}
+        # There is a walk for every run, and nearly all of them have the usual rates.
+        self._rates = RATES if rates is RATES else {k: rates.get(k, 0.0) for k in RATES}
 
     def choose(self, kind: str, n: int, label: str, options: Sequence[Any]) -> int:
         drawn = self._random()

@@ -19,8 +19,9 @@ from hot_reload_conformance.simulation.clauses import (
     Judged,
 )
 from hot_reload_conformance.simulation.failure import ESCAPE, Run
+from hot_reload_conformance.simulation.fitting import needed_claims, needed_stages
 from hot_reload_conformance.simulation.happenings import WAITED, Happenings
-from hot_reload_conformance.simulation.host import hosts, needed_claims, needed_stages
+from hot_reload_conformance.simulation.host import hosts
 from hot_reload_conformance.simulation.hunt import OtherPython, StaleReplay, replay, runs_of, told
 from hot_reload_conformance.simulation.invariants import ALL, NEXT_OPERATION, SERIAL
 from hot_reload_conformance.simulation.script import Script

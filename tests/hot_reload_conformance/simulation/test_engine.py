@@ -11,7 +11,8 @@ import pytest
 
 from hot_reload_conformance.adapter import Reply
 from hot_reload_conformance.adapters.reference import ReferenceAdapter
-from hot_reload_conformance.simulation.host import fits, hosts
+from hot_reload_conformance.simulation.fitting import fits
+from hot_reload_conformance.simulation.host import hosts
 from hot_reload_conformance.simulation.hunt import hunt
 from hot_reload_conformance.simulation.invariants import ALL
 from hot_reload_conformance.simulation.script import Script

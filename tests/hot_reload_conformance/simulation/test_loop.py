@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
+import gc
 import random
-from collections.abc import Callable, Coroutine, Sequence
+import weakref
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,8 +22,9 @@ from hot_reload_conformance.simulation.failure import (
 )
 from hot_reload_conformance.simulation.loop import SimulatedClock, simulation
 from hot_reload_conformance.simulation.oracle import Deviation
-from hot_reload_conformance.simulation.simulate import run
+from hot_reload_conformance.simulation.simulate import run, simulate
 from hot_reload_conformance.simulation.sources import RandomWalk, Replay, Zero
+from hot_reload_conformance.simulation.subject import MAIN, Task
 
 Main = Callable[[], Coroutine[Any, Any, object]]
 
@@ -55,6 +60,103 @@ def test_way_0_is_plain_asyncio() -> None:
     simulated: list[str] = []
     assert run(noting(simulated)).failure is None
     assert simulated == plain
+
+
+def test_handles_of_callbacks_are_as_asyncio_s() -> None:
+    ran: list[object] = []
+    colour: contextvars.ContextVar[str] = contextvars.ContextVar("colour", default="none")
+
+    def note(what: str) -> None:
+        ran.append((what, colour.get()))
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        colour.set("red")
+        inherited = loop.call_soon(note, "inherited")
+        given = loop.call_soon(note, "given", context=contextvars.Context())
+        cancelled = loop.call_soon(note, "cancelled")
+        cancelled.cancel()
+        assert [each.cancelled() for each in (inherited, given, cancelled)] == [False, False, True]
+        assert "note" in repr(inherited)
+        await asyncio.sleep(0)
+
+    assert run(main).failure is None
+    assert ran == [("inherited", "red"), ("given", "none")]
+
+
+def test_a_callback_that_raises_is_named() -> None:
+    def unlucky() -> None:
+        raise OSError("no disk")
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(unlucky)
+        await asyncio.sleep(0)
+
+    failure = run(main).failure
+    assert failure is not None
+    assert failure.kind == UNRETRIEVED
+    assert "unlucky" in failure.message
+    assert "OSError: no disk" in failure.message
+
+
+def test_a_subject_looks_after_every_single_step() -> None:
+    """Whatever is asked of a host while it runs is asked there."""
+    looked: list[int] = []
+
+    class Looks(Task):
+        def look(self) -> None:
+            looked.append(simulation().steps)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(5):
+            loop.call_soon(int)
+            await asyncio.gather(*(asyncio.sleep(0) for _ in range(3)))
+
+    done = simulate(lambda: contextlib.nullcontext(Looks(main)), MAIN, RandomWalk(3))
+    assert done.failure is None
+    during = looked[:-1]  # and once more when all of the script is over
+    assert len(during) > 30
+    assert during == list(range(during[0], during[0] + len(during)))
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_nothing_is_collected_until_the_subject_is_gone(collects: bool) -> None:
+    """A collection in mid-run finalizes at another moment in each run; one that finds the subject
+    in use goes over all of it in vain."""
+    seen: list[tuple[bool, bool]] = []
+    subjects: list[weakref.ref[Task]] = []
+
+    class Witness(list[object]):
+        def __del__(self) -> None:
+            seen.append((gc.isenabled(), subjects[0]() is None))
+
+    async def main() -> None:
+        assert not gc.isenabled()
+
+    @contextlib.contextmanager
+    def fresh() -> Iterator[Task]:
+        subject = Task(main)
+        subjects.append(weakref.ref(subject))
+        circle = Witness()
+        circle.append(circle)
+        del circle
+        yield subject
+        del subject
+        assert not gc.isenabled()
+
+    before = gc.isenabled(), gc.get_threshold()
+    (gc.enable if collects else gc.disable)()
+    gc.collect()
+    gc.set_threshold(1)  # whoever allows it has it at once
+    try:
+        assert simulate(fresh, MAIN).failure is None
+        assert gc.isenabled() is collects
+        gc.collect()
+    finally:
+        gc.set_threshold(*before[1])
+        (gc.enable if before[0] else gc.disable)()
+    assert seen == [(collects, True)]
 
 
 def test_no_time_passes_but_virtual_time_does() -> None:

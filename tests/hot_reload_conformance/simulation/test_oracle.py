@@ -24,6 +24,14 @@ def test_only_what_deviates_is_kept() -> None:
     assert trace.describe() == "1:2 latency: label 1\n3:1 latency: label 3"
 
 
+def test_which_kinds_deviated() -> None:
+    oracle = Oracle(Plan([0, 2]))
+    oracle.decide(CANCEL, 2)
+    oracle.decide(LATENCY, 4)
+    assert oracle.deviated(LATENCY)
+    assert not oracle.deviated(CANCEL)  # it was asked for, and went way 0
+
+
 def test_what_is_not_open_is_not_counted() -> None:
     oracle = Oracle(Plan([1, 1]), kinds=(SCHEDULE,))
     assert oracle.decide(CANCEL, 2) == 0

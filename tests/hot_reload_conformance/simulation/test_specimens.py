@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hot_reload_conformance.simulation.host import fits, hosts
+from hot_reload_conformance.simulation.fitting import fits
+from hot_reload_conformance.simulation.host import hosts
 from hot_reload_conformance.simulation.hunt import hunt
 from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS
 from hot_reload_conformance.simulation.simulate import simulate
