@@ -53,6 +53,36 @@ def log_event(
     return event
 
 
+def event_of_dict(
+    event_dict: Mapping[str, Any],
+    *,
+    level: str,
+    logger: str,
+    at_seconds: float,
+    exception: str | None = None,
+) -> dict[str, Any]:
+    """The event of what structlog calls an event dict, which stays as it is.
+
+    Its "event" is the message, its "exception" or "exc_info" the exception; "level" and
+    "logger" count before those given here, and so does its exception. All else is extra.
+    """
+    rest = dict(event_dict)
+    message = text_of(rest.pop("event", ""))
+    level = text_of(rest.pop("level", level))
+    logger = text_of(rest.pop("logger", "") or logger)
+    given, text = rest.pop("exc_info", None), rest.pop("exception", None)
+    if text is not None:
+        exception = text_of(text)
+    return log_event(
+        level,
+        message,
+        logger=logger,
+        at_seconds=at_seconds,
+        exception=exception or traceback_text(given),
+        extra=rest,
+    )
+
+
 class _Room:
     """How many values an extra can still have."""
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from hot_reload.errors import EngineMisuse
 from hot_reload.logs.emitting import EMITTING, is_emitting
-from hot_reload.logs.event import log_event
+from hot_reload.logs.event import event_of_dict, log_event
 
 OWN_LOGGERS = ("hot_reload",)
 """The loggers of the engine and of its plugins: what they say of an event would be another."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_WRAPPED = frozenset({"_logger", "_name"})
+"""What structlog puts on a record whose message is an event dict."""
 _formatter = logging.Formatter()
 
 
@@ -83,10 +85,23 @@ class HotReloadHandler(logging.Handler):
 def event_of(record: logging.LogRecord) -> dict[str, Any]:
     """``record`` as a new dict: time, level, logger, message, exception, extra.
 
+    Of one that structlog's ``ProcessorFormatter.wrap_for_formatter`` made it is what
+    ``HotReloadProcessor`` makes of the event dict.
+
     Raises:
         Exception: its arguments do not fit its message.
     """
     extra = {key: each for key, each in vars(record).items() if key not in _STANDARD}
+    if extra.keys() >= _WRAPPED:
+        extra = {key: each for key, each in extra.items() if key not in _WRAPPED}
+        if isinstance(record.msg, Mapping):
+            return event_of_dict(
+                {**extra, **record.msg},
+                level=record.levelname,
+                logger=record.name,
+                at_seconds=record.created,
+                exception=_exception(record),
+            )
     return log_event(
         str(record.levelname),  # a record that came by a socket may have none, nor a name
         record.getMessage(),

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from hot_reload import hooks
-from hot_reload.errors import EngineMisuse, PluginFault
+from hot_reload.errors import EngineMisuse, PluginFault, SourceError
 from hot_reload.logs import sinks
 from hot_reload.logs.emitting import EMITTING
 from hot_reload.logs.levels import LevelMethods
@@ -195,4 +195,8 @@ def _located(plugin: str | Path) -> Path:
         return Path(plugin)
     if plugin.replace("-", "_") in sinks.NAMES:
         return sinks.path(plugin)
-    return find_plugin(plugin)
+    try:
+        return find_plugin(plugin)
+    except SourceError as error:
+        own = ", ".join(sinks.NAMES)
+        raise SourceError(f"{error}; sinks of the library are: {own}", hint=error.hint) from None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from hot_reload.errors import EngineMisuse
 from hot_reload.logs.emitting import EMITTING, is_emitting
-from hot_reload.logs.event import log_event, text_of, traceback_text
+from hot_reload.logs.event import event_of_dict
 from hot_reload.logs.handler import Emitter
 
 
@@ -44,23 +44,18 @@ class HotReloadProcessor:
     ) -> MutableMapping[str, Any]:
         if is_emitting():
             self.suppressed += 1
-        elif not self._emit(logger, method, dict(event_dict)):
+        elif not self._emit(logger, method, event_dict):
             self.not_accepted += 1
         if not self._passing:
             raise self._drop
         return event_dict
 
-    def _emit(self, logger: Any, method: str, rest: dict[str, Any]) -> bool:
-        message = text_of(rest.pop("event", ""))
-        level = text_of(rest.pop("level", method))
-        name = text_of(rest.pop("logger", "") or getattr(logger, "name", "") or "structlog")
-        event = log_event(
-            level,
-            message,
-            logger=name,
+    def _emit(self, logger: Any, method: str, event_dict: Mapping[str, Any]) -> bool:
+        event = event_of_dict(
+            event_dict,
+            level=method,
+            logger=getattr(logger, "name", "") or "structlog",
             at_seconds=self._clock(),
-            exception=_exception(rest),
-            extra=rest,
         )
         token = EMITTING.set(True)
         try:
@@ -69,13 +64,6 @@ class HotReloadProcessor:
             return False
         finally:
             EMITTING.reset(token)
-
-
-def _exception(rest: dict[str, Any]) -> str | None:
-    given, text = rest.pop("exc_info", None), rest.pop("exception", None)
-    if text is not None:
-        return text_of(text)
-    return traceback_text(given)
 
 
 def _drop_event() -> type[BaseException]:

@@ -18,6 +18,7 @@ from hot_reload.errors import EngineMisuse
 from hot_reload.logs.levels import LevelMethods
 from hot_reload.logs.logger import HotLogger
 from hot_reload.outcome import Failure, Outcome
+from hot_reload.runtime.engine import Engine
 from hot_reload.settings import Settings
 
 T = TypeVar("T")
@@ -84,6 +85,16 @@ class SyncHotLogger(LevelMethods):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, for what may be asked of it from any thread: ``names``, ``status``,
+        ``counts``, ``history``, ``listen``; and for ``Health``, ``Metrics`` and ``AuditLog``.
+
+        What has to be awaited belongs to the logger's own loop: use the methods here.
+        """
+        self._check(own_thread=True)
+        return self._log.engine
 
     def emit(self, event: Any) -> bool:
         """Send ``event`` itself, as it is; see ``Engine.emit``. From any thread."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import sys
 from collections.abc import Iterator
+from logging.handlers import QueueHandler, QueueListener
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -204,3 +207,91 @@ async def test_f34_a_record_without_a_name_is_an_event(hot_reload_dir: PluginDir
         assert [each["message"] for each in engine.got] == ["m", "n"]
         assert engine.got[0]["logger"] == "None"
         assert [each["level"] for each in engine.got] == ["INFO", "NONE"]
+
+
+SHARED = [
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+@pytest.mark.parametrize("adding", [[], [structlog.stdlib.ExtraAdder()]], ids=["", "ExtraAdder"])
+@pytest.mark.parametrize("formats", [False, True], ids=["", "format_exc_info"])
+async def test_f34_what_structlog_hands_to_logging_is_the_event_of_its_dict(
+    adding: list[Any],
+    formats: bool,
+    hot_reload_dir: PluginDirectory,
+    logger: logging.Logger,
+) -> None:
+    chain = [*SHARED, *adding, *([structlog.processors.format_exc_info] if formats else [])]
+    wrap = structlog.stdlib.ProcessorFormatter.wrap_for_formatter
+    async with Recording() as engine:
+        await engine.load(hot_reload_dir.write("sink", sink()))
+        # A handler of structlog's own sees each record first, and those of others with their extra.
+        other = logging.StreamHandler(io.StringIO())
+        other.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=adding, processor=structlog.processors.JSONRenderer(default=str)
+            )
+        )
+        logger.addHandler(other)
+        logger.addHandler(HotReloadHandler(engine))
+        for last in (wrap, HotReloadProcessor(engine)):
+            log = structlog.wrap_logger(
+                logger, processors=[*chain, last], wrapper_class=structlog.stdlib.BoundLogger
+            )
+            log.bind(customer=3).info("order %d", 7, at=("shop", 1))
+            try:
+                raise ValueError("no stock")
+            except ValueError:
+                log.exception("failed", order=7)
+        logger.warning("from elsewhere %d", 1, extra={"order": 9})
+        *events, foreign = [{**each, "time": 0} for each in engine.got]
+        for each in (events[1], events[3]):
+            each["exception"] = each["exception"].rstrip()
+            assert each["exception"].endswith("ValueError: no stock")
+        info, failed = events[:2]
+        assert events[2:] == [info, failed], "as the processor makes it"
+        assert info == {
+            "time": 0,
+            "level": "INFO",
+            "logger": "shop.orders",
+            "message": "order 7",
+            "extra": {"customer": 3, "at": ["shop", 1]},
+        }
+        assert (failed["level"], failed["message"]) == ("ERROR", "failed")
+        assert failed["extra"] == {"order": 7}
+        assert foreign["message"] == "from elsewhere 1"
+        assert foreign["extra"] == {"order": 9}
+
+
+async def test_f34_a_level_or_logger_that_structlog_does_not_name_is_the_records(
+    hot_reload_dir: PluginDirectory, logger: logging.Logger
+) -> None:
+    async with Recording() as engine:
+        await engine.load(hot_reload_dir.write("sink", sink()))
+        logger.addHandler(HotReloadHandler(engine))
+        wrap = structlog.stdlib.ProcessorFormatter.wrap_for_formatter
+        bare = structlog.wrap_logger(
+            logger, processors=[wrap], wrapper_class=structlog.stdlib.BoundLogger
+        )
+        bare.exception("no traceback here", exc_info=False)
+        (event,) = engine.got
+        assert (event["level"], event["logger"]) == ("ERROR", "shop.orders")
+        assert set(event) == {"time", "level", "logger", "message"}
+
+
+async def test_f34_a_structlog_record_that_came_through_a_queue_keeps_its_text(
+    hot_reload_dir: PluginDirectory, logger: logging.Logger
+) -> None:
+    queue: SimpleQueue[Any] = SimpleQueue()
+    logger.addHandler(QueueHandler(queue))
+    wrap = structlog.stdlib.ProcessorFormatter.wrap_for_formatter
+    structlog.wrap_logger(logger, processors=[wrap]).info("sent", order=7)
+    async with Recording() as engine:
+        await engine.load(hot_reload_dir.write("sink", sink()))
+        QueueListener(queue, HotReloadHandler(engine)).handle(queue.get_nowait())
+        (event,) = engine.got
+        assert "sent" in event["message"]
+        assert "extra" not in event, "its own marks are nobody's data"
