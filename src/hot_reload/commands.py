@@ -13,11 +13,13 @@ import contextlib
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import click
 
 from hot_reload.errors import EngineMisuse, PluginFault
+from hot_reload.foreign_command import foreign_command
 from hot_reload.outcome import Role
 from hot_reload.runtime.engine import Engine
 
@@ -101,7 +103,8 @@ class CommandGroup(click.Group):
             with contextlib.suppress(EngineMisuse):  # it is gone, or failed
                 status = self._engine.status(plugin)
                 if Role.COMMAND in status.roles and status.enabled:
-                    for name, thing in _given(plugin, self._engine.plugin(plugin)).items():
+                    cause = partial(self._engine.cause_of, plugin)
+                    for name, thing in _given(plugin, self._engine.plugin(plugin), cause).items():
                         found.setdefault(name, {})[plugin] = thing
         return found
 
@@ -119,31 +122,35 @@ def _check_conflict(name: str, own: click.Command | None, owners: Mapping[str, A
         )
 
 
-def _given(plugin: str, live: Any) -> dict[str, Any]:
+class _Odd(Exception):
+    """What is wrong with what a plugin gave, in words of this module's own."""
+
+
+def _given(plugin: str, live: Any, cause_of: Callable[[BaseException], str]) -> dict[str, Any]:
     """What ``plugin`` adds, by name; what it does wrong stands under the plugin's own name."""
     method = getattr(live, METHOD, None)
     try:
         if not callable(method):
-            raise PluginFault(f"it has no method {METHOD}()")
+            raise _Odd(f"it has no method {METHOD}()")
         given = method()
         if isinstance(given, Mapping):
             return {str(name): thing for name, thing in given.items()}
         if isinstance(given, Sequence) and not isinstance(given, str):
             return dict(_named(each) for each in given)
-        raise PluginFault(f"{METHOD}() gave {type(given).__name__}, not a mapping or a sequence")
+        raise _Odd(f"{METHOD}() gave {type(given).__name__}, not a mapping or a sequence")
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        reason = (
-            str(error) if isinstance(error, PluginFault) else f"{type(error).__name__}: {error}"
-        )
+        reason = str(error) if isinstance(error, _Odd) else cause_of(error)
         # Only text: a kept exception would keep the generation alive.
         return {plugin: PluginFault(f"the commands of plugin {plugin!r} cannot be had: {reason}")}
 
 
 def _named(command: Any) -> tuple[str, Any]:
     if not isinstance(command, click.Command) or not command.name:
-        raise PluginFault(f"{METHOD}() gave a sequence with {command!r:.80}, which has no name")
+        # Its text is the plugin's: it may show what the configuration keeps secret.
+        kind = type(command).__name__
+        raise _Odd(f"{METHOD}() gave a sequence with a {kind}, which has no name")
     return command.name, command
 
 
@@ -154,8 +161,8 @@ def _command(
         raise thing
     if isinstance(thing, click.Command):
         return thing
-    if type(thing).__module__.partition(".")[0] == "typer":
-        return _typer_command(thing)
+    if any(each.__module__.partition(".")[0] == "typer" for each in type(thing).__mro__):
+        return _typer_command(name, thing)
     if callable(thing):
         return _from_function(name, plugin, thing, loop)
     raise PluginFault(
@@ -164,11 +171,15 @@ def _command(
     )
 
 
-def _typer_command(app: Any) -> click.Command:
+def _typer_command(name: str, thing: Any) -> click.Command:
+    """Of a Typer application, or of a command of one."""
+    import typer
     import typer.main
 
-    made: Any = typer.main.get_command(app)  # of Typer's own Click, where it brings one
-    return made  # type: ignore[no-any-return]
+    made: Any = typer.main.get_command(thing) if isinstance(thing, typer.Typer) else thing
+    # Of Typer's own Click, where it brings one, whose errors and exits ours does not know.
+    own = isinstance(made, click.Command)
+    return made if own else foreign_command(click.Command, name, made)  # type: ignore[no-any-return]
 
 
 def _from_function(
@@ -205,8 +216,9 @@ def _parameters(name: str, plugin: str, function: Callable[..., Any]) -> list[cl
     made: list[click.Parameter] = []
     for each in inspect.signature(function).parameters.values():
         if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD, each.POSITIONAL_ONLY):
+            bare = each.replace(default=each.empty, annotation=each.empty)
             raise PluginFault(
-                f"command {name!r} of plugin {plugin!r} has the parameter {each}, which has no "
+                f"command {name!r} of plugin {plugin!r} has the parameter {bare}, which has no "
                 "place in a command",
                 hint="give a click.Command instead of a function",
             )

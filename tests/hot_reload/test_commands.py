@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from hot_reload import Engine
 from hot_reload.commands import CommandGroup
+from hot_reload.outcome import Role
 from hot_reload_fixtures import PluginDirectory
 
 GREET = """
@@ -190,3 +191,88 @@ async def test_f31_a_plugin_without_the_method_is_told(hot_reload_dir: PluginDir
             assert "it has no method commands()" in run(app, "odd")
         else:
             assert "no method 'commands'" in outcome.describe()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "raise ValueError('no login with ' + self.key)",
+        "raise PluginFault('no login with ' + self.key)",
+        "return {'odd': lambda *rest: None, 'login': Shy(self.key)}",
+        "return [Shy(self.key)]",
+        "return {'odd': lambda key=self.key, /: None}",
+        "raise Mute()",
+    ],
+)
+async def test_f52_no_error_of_a_command_quotes_a_secret(
+    wrong: str, hot_reload_dir: PluginDirectory
+) -> None:
+    source = f"""
+from hot_reload.errors import PluginFault
+
+class Shy:
+    def __init__(self, key): self.key = key
+    def __repr__(self): return self.key
+
+class Mute(Exception):
+    def __str__(self): raise RuntimeError
+
+class Odd:
+    version = "1"
+    roles = ("command",)
+    def __init__(self, config): self.key = config["api_key"]
+    def commands(self):
+        {wrong}
+"""
+    async with Engine() as engine:
+        app = CommandGroup(engine)
+        config = {"api_key": "open-sesame-17"}
+        (await engine.load(hot_reload_dir.write("odd", source), config=config)).unwrap()
+        told = run(app, "odd") + run(app, "login")
+        assert "open-sesame-17" not in told
+        assert "plugin 'odd'" in " ".join(told.split())
+        assert ("no login with ***" in " ".join(told.split())) == ("no login" in wrong)
+
+
+async def test_f31_a_typer_application_of_a_plugin_tells_its_errors_as_its_own(
+    hot_reload_dir: PluginDirectory,
+) -> None:
+    source = """
+import typer
+import typer.main
+
+class Things:
+    version = "1"
+
+    def commands(self):
+        app = typer.Typer(help="All about things.")
+        @app.command()
+        def one(count: int):
+            raise typer.Exit(count)
+        @app.command()
+        def two(): pass
+        return {"things": app, "again": typer.main.get_command(app)}
+"""
+    async with Engine() as engine:
+        app = CommandGroup(engine, name="app")
+        (await engine.load(hot_reload_dir.write("things", source))).unwrap()
+        for name in ("things", "again"):
+            assert "All about things." in run(app, name, "--help")
+            assert "valid integer" in run(app, name, "one", "x")
+            assert "No such command 'nope'" in run(app, name, "nope")
+            assert CliRunner().invoke(app, [name, "one", "3"]).exit_code == 3
+
+
+async def test_f31_a_plugin_is_known_for_one_with_commands_by_its_method(
+    hot_reload_dir: PluginDirectory,
+) -> None:
+    source = GREET.format(version="1", word="hello", names="'greet': self.greet")
+    described = source.replace("version = '1'", "").replace('roles = ("command",)', "")
+    described = "PLUGIN_META = {'name': 'described', 'version': '1'}\n" + described
+    plain = source.replace('roles = ("command",)', "").replace("'greet'", "'hail'")
+    async with Engine() as engine:
+        app = CommandGroup(engine, name="app")
+        for name, text in (("described", described), ("plain", plain)):
+            outcome = (await engine.load(hot_reload_dir.write(name, text))).unwrap()
+            assert outcome.roles == (Role.COMMAND,)
+        assert (run(app, "greet", "Ada"), run(app, "hail", "Ada")) == ("hello Ada\n", "hello Ada\n")
