@@ -11,6 +11,7 @@ from collections import OrderedDict
 from types import CodeType
 
 from hot_reload.errors import SourceSyntaxError
+from hot_reload.source.code_files import CodeFiles
 from hot_reload.source.snapshot import SourceFile
 
 KEPT_CODES = 512
@@ -18,10 +19,11 @@ KEPT_CODES = 512
 
 class CodeCache:
     """Compiled code by (hash of the source, path). Any thread may use it: nothing is done to an
-    entry in two steps."""
+    entry in two steps. With ``files`` it is looked for there before it is compiled, and kept."""
 
-    def __init__(self, limit: int = KEPT_CODES) -> None:
+    def __init__(self, limit: int = KEPT_CODES, *, files: CodeFiles | None = None) -> None:
         self._limit = limit
+        self._files = files
         self._kept: OrderedDict[tuple[str, str], CodeType] = OrderedDict()
         self.compiled = 0
         """How many files were compiled, for benchmarks and tests."""
@@ -34,9 +36,13 @@ class CodeCache:
         """
         key = (file.sha256, str(file.path))
         code = self._kept.pop(key, None)  # it comes back as the one that was used last
+        if code is None and self._files is not None:
+            code = self._files.find(file)
         if code is None:
             code = compile_source(file)
             self.compiled += 1
+            if self._files is not None:
+                self._files.keep(file, code)
         self._kept[key] = code
         if len(self._kept) > self._limit:
             self._kept.popitem(last=False)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hot_reload import Engine, ImportPolicy
+from hot_reload.errors import EngineMisuse
 from hot_reload.outcome import Loaded, RolledBack, Stage, Swapped
 from hot_reload.source.lock import Lock
 from hot_reload.source.preflight import Preflight
 from hot_reload.source.process_state import StatePolicy
-from hot_reload.source.snapshot import DiskFiles, take_snapshot
+from hot_reload.source.snapshot import DiskFiles, SourceSnapshot, take_snapshot
 
 if TYPE_CHECKING:
     from tests.hot_reload.runtime.conftest import Bench
@@ -184,6 +185,42 @@ async def test_f50_a_config_that_does_not_fit_the_schema_names_the_key(bench: Be
         assert await engine.call(None) == [{"depth": 3}]
 
 
+_ATTRIBUTE = 'name, version, config_schema = "counter", "1.0", Config'
+_NAMED = 'name, version = "counter", "1.0"'
+_SHOWN = "\n    @property\n    def {0}(self):\n        return {1}"
+LATE = {
+    "a property": (f"{_NAMED}{_SHOWN.format('config_schema', 'Config')}", ""),
+    "a property's mapping": (
+        _SHOWN.format(
+            "metadata", '{"name": "counter", "version": "1.0", "config_schema": Config}'
+        ).strip(),
+        "",
+    ),
+    "the object": (
+        _ATTRIBUTE,
+        "\nclass Other(Config): version = '2'\n"
+        "def register(app, context): return Counter(context.config)\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", LATE)
+async def test_f02_a_schema_that_only_the_object_can_say_is_held_to_too(
+    way: str, bench: Bench
+) -> None:
+    attribute, more = LATE[way]
+    path = bench.plugins.write("counter", CONFIGURED.replace(_ATTRIBUTE, attribute) + more)
+    async with Engine() as engine:
+        bad = await engine.load(path, config={"depht": 3})
+        assert isinstance(bad, RolledBack)
+        assert bad.failure.stage is Stage.CONFIG
+        assert "$.depht: unknown key 'depht'; did you mean 'depth'?" in bad.failure.cause
+        assert isinstance(await engine.load(path, config={"depth": 3}), Loaded)
+        outcomes = await engine.reconfigure({"counter": {"depth": 13, "token": "hunter22"}})
+        assert "ValueError: no ***" in outcomes["counter"].describe()
+        assert await engine.call(None) == [{"depth": 3}]
+
+
 async def test_f52_a_secret_that_a_plugin_quotes_is_masked(bench: Bench) -> None:
     """HR-PLUG-18, from the engine's side."""
     path = bench.plugins.write("counter", CONFIGURED)
@@ -217,3 +254,51 @@ async def test_f85_where_no_process_can_be_had_it_rolls_back(
             assert "Too many open files" in outcome.failure.cause
             assert await engine.call(None) == ["v1"]
         assert isinstance(await engine.reload("counter"), Swapped)
+
+
+async def test_f22_a_host_adds_checks_of_its_own_before_anything_runs(bench: Bench) -> None:
+    seen: list[str] = []
+
+    def licensed(snapshot: SourceSnapshot) -> str | None:
+        seen.append(snapshot.sha256)
+        first = snapshot.main.data.splitlines()[0]
+        return None if first.startswith(b"# MIT") else "no licence; begin with # MIT"
+
+    async with Engine(imports=ImportPolicy(checks=(lambda _: None, licensed))) as engine:
+        path = write(bench, "import bench_probe; bench_probe.bench.things['ran'] = 1\n")
+        for force in (False, True):
+            outcome = await (engine.reload("counter", force=True) if force else engine.load(path))
+            assert isinstance(outcome, RolledBack)
+            assert outcome.failure.stage is Stage.SYNTAX
+            assert outcome.failure.cause == (
+                "a check of the host refuses it: no licence; begin with # MIT"
+            )
+            assert outcome.failure.file == str(path)
+            assert "ran" not in bench.things
+            if not force:
+                write(bench, "# MIT\n")
+                running = (await engine.load(path)).unwrap().running
+                assert running is not None
+                assert running.sha256 == seen[-1]
+                write(bench, "import bench_probe; bench_probe.bench.things['ran'] = 1\n")
+        assert await engine.call(None) == ["v1"]
+
+
+@pytest.mark.parametrize("wrong", [SystemExit, ValueError, False])
+async def test_f22_a_check_that_is_wrong_itself_refuses(wrong: object, bench: Bench) -> None:
+    def check(snapshot: SourceSnapshot) -> str | None:
+        if isinstance(wrong, type):
+            raise wrong("no rules")
+        return wrong  # type: ignore[return-value]  # the mistake
+
+    async with Engine(imports=ImportPolicy(checks=(check,))) as engine:
+        outcome = await engine.load(write(bench))
+        assert isinstance(outcome, RolledBack)
+        says = "no rules" if wrong else "it gave False where a reason or None belongs"
+        assert says in outcome.failure.cause
+        assert "mend it, or take it out" in outcome.failure.cause
+
+    async def late(snapshot: SourceSnapshot) -> None: ...
+
+    with pytest.raises(EngineMisuse, match="a check is async"):
+        Engine(imports=ImportPolicy(checks=(late,)))  # type: ignore[arg-type]  # the mistake
