@@ -209,7 +209,11 @@ class Attempts:
     ) -> Problem:
         """The problem that a plugin had, at the key that it names, if it names one."""
         text = conceal(failed.describe(), secrets)
-        path: KeyPath = ("plugins", failed.plugin)
+        plugin = failed.plugin
+        if isinstance(failed, RolledBack | Failed) and failed.failure.plugin in model.plugins:
+            # Of plugins that change together, each is told the failure of the one that failed.
+            plugin = failed.failure.plugin or plugin
+        path: KeyPath = ("plugins", plugin)
         named = _KEY_PATH.search(text)
         if named:
             keys = named[0].removeprefix("$.").rstrip(".").split(".")

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 from pathlib import Path
 
 from hot_reload.config.problem import ConfigError, Problem, nearest
+from hot_reload.errors import EngineMisuse, SourceError
+from hot_reload.source.installed import GROUP, find_plugin, installed_plugins
 from hot_reload.watch.config.model import PluginEntry
 from hot_reload.watch.roots import shown
-
-GROUP = "hot_reload.plugins"
 
 
 def locate(entry: PluginEntry) -> Path:
     """The module file or package directory of ``entry``. Nothing of the plugin is run.
 
-    An entry point's parent packages are imported, as finding a module does.
-
     Raises:
-        ConfigError: there is nothing at its path, or no such entry point.
+        ConfigError: there is nothing at its path, or no such entry point, or none in the range
+            of versions that is asked for, or more than one.
     """
     if entry.path is not None:
         hint = "write the path of a .py file or a package directory"
@@ -30,24 +27,20 @@ def locate(entry: PluginEntry) -> Path:
             raise _error(entry, "path", text, hint) from None
         if not there:
             raise _error(entry, "path", f"there is no {shown(str(entry.path))}", hint)
-        return entry.path
-    known = {each.name: each.value for each in importlib.metadata.entry_points(group=GROUP)}
-    value = known.get(entry.entry_point)
-    if value is None:
+        return entry.path.parent if entry.path.name == "__init__.py" else entry.path
+    known = [each.name for each in installed_plugins()]
+    if entry.entry_point not in known:
         guess = nearest(entry.entry_point, known)
         hint = f"did you mean {guess!r}?" if guess else "install the distribution that has it"
         text = f"no entry point {entry.entry_point!r} in the group {GROUP}"
         raise _error(entry, "entry_point", text, hint)
-    module = value.partition(":")[0]
     try:
-        found = importlib.util.find_spec(module)
-    except Exception as error:  # a parent package may raise anything
-        text = f"its module {module} cannot be found: {type(error).__name__}: {error}"
-        raise _error(entry, "entry_point", text, "install it again") from None
-    if found is None or found.origin is None:
-        raise _error(entry, "entry_point", f"its module {module} is not there", "install it again")
-    origin = Path(found.origin)
-    return origin.parent if found.submodule_search_locations else origin
+        return find_plugin(entry.entry_point, version=entry.version)
+    except EngineMisuse as error:  # no range
+        raise _error(entry, "version", str(error), "") from None
+    except SourceError as error:
+        key = "version" if entry.version else "entry_point"
+        raise _error(entry, key, str(error), error.hint or "") from None
 
 
 def _error(entry: PluginEntry, key: str, text: str, hint: str) -> ConfigError:

@@ -48,6 +48,8 @@ class PluginEntry:
     """Its module file or package directory, absolute; None: ``entry_point`` has it."""
     entry_point: str = ""
     """A name in the group ``hot_reload.plugins`` of an installed distribution."""
+    version: str = ""
+    """The range (PEP 440) that this distribution's version has to be in; empty: any."""
     enabled: bool = True
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     needs: tuple[str, ...] = ()
@@ -166,6 +168,7 @@ class _Reading:
             elif key not in known and key not in others:
                 readable = {*known, *others} - {_CHOSEN_FOR}
                 self._add(unknown_key(key, readable, (name,)))
+        self._problems += self._unread(name, known, others)
         for key, each in known.items():
             for origin, value in self._origins(name, each, table):
                 given |= self._checked(
@@ -182,6 +185,25 @@ class _Reading:
         except EngineMisuse as error:  # keys that do not go together
             self._add(Problem(text=str(error), path=(name,)))
             return None
+
+    def _unread(
+        self, section: str, known: Mapping[str, Field], others: Sequence[str]
+    ) -> Iterator[Problem]:
+        """Arguments and variables that are meant for ``section``, and that nobody would read."""
+        for key in self._arguments.get(section, {}):
+            if key not in known and (key not in others or key == _CHOSEN_FOR):
+                problem = unknown_key(key, {*known, *others} - {_CHOSEN_FOR}, (section,))
+                yield dataclasses.replace(problem, file=f"argument {section}.{key}")
+        prefix = VARIABLE.format(section=section, key="").upper()
+        for variable, value in self._environment.items():
+            key = variable.removeprefix(prefix).lower()
+            if value and variable.startswith(prefix) and key not in known:
+                problem = unknown_key(key, known, (section,))
+                if key in FILE_KEYS and key in others:
+                    hint = f"write HOT_RELOAD_{key.upper()}"
+                    problem = Problem(text="is said by another variable", path=(section, key))
+                    problem = dataclasses.replace(problem, hint=hint)
+                yield dataclasses.replace(problem, file=variable)
 
     def _origins(
         self, section: str, known: Field, table: Mapping[str, Any]
@@ -306,6 +328,10 @@ class _Reading:
                 "both path and entry_point" if "path" in table else "neither path nor entry_point"
             )
             self._add(Problem(text=f"has {which}", path=path, hint=hint))
+        elif "version" in table and "path" in table:
+            hint = "take it out, or write entry_point instead of path"
+            text = "is asked of an installed distribution, and a file at a path has none"
+            self._add(Problem(text=text, path=(*path, "version"), hint=hint))
         if len(self._problems) > before:
             return None
         if given.get("path"):

@@ -57,7 +57,7 @@ class ConfigReloader:
 
     ``settings`` paces the watch: ``quiet_seconds``, ``max_wait_seconds``,
     ``sweep_seconds``, and ``cooldown_seconds``, the least time from one applied change to
-    the next. None: as the files themselves say at the start.
+    the next. None: as the files themselves say, those that are applied first after a start.
 
     ::
 
@@ -146,12 +146,8 @@ class ConfigReloader:
         if self._started:
             raise EngineMisuse("the reloader runs already; stop it, and await that, first")
         self._started = True
-        pace = self._paced()
-        self._debouncer = Debouncer(
-            quiet_seconds=pace.quiet_seconds, max_wait_seconds=pace.max_wait_seconds
-        )
         self._seen = self._handled
-        self._spawn(self._turns(pace), "turns")
+        self._spawn(self._turns(), "turns")
 
     async def stop(self) -> None:
         """End; what is being applied is finished first, or undone if refused. Idempotent.
@@ -170,10 +166,14 @@ class ConfigReloader:
 
     # Watching
 
-    async def _turns(self, pace: WatchSettings) -> None:
+    async def _turns(self) -> None:
         self._spawn(self._listener.run(), "listener")
+        pace = self._follow(WatchSettings())
+        told = False
         while True:
             self._wake.clear()
+            if not told and (said := self._told_pace()) is not None:
+                told, pace = True, self._follow(said)
             try:
                 self._listener.check()
                 await self._turn(pace, self._clock.now())
@@ -219,10 +219,17 @@ class ConfigReloader:
         finally:
             timer.cancel()
 
-    def _paced(self) -> WatchSettings:
+    def _follow(self, pace: WatchSettings) -> WatchSettings:
+        self._debouncer = Debouncer(
+            quiet_seconds=pace.quiet_seconds, max_wait_seconds=pace.max_wait_seconds
+        )
+        return pace
+
+    def _told_pace(self) -> WatchSettings | None:
+        """None: the files are to say it, and none were applied yet."""
         if self._pace is not None:
             return self._pace
-        return self._attempts.running.watch if self._attempts.running else WatchSettings()
+        return self._attempts.running.watch if self._attempts.running else None
 
     def _look_now(self, *_: object) -> None:
         self._wake.set()

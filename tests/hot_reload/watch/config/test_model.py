@@ -138,6 +138,7 @@ ONE_WRONG = [
     ("[plugins.a]\nenabled = true", "$.plugins.a", "neither path nor entry_point"),
     ("[plugins.a]\npath = 'a'\nentry_point = 'a'", "$.plugins.a", "both path and entry_point"),
     ("[plugins.a]\npath = 1", "$.plugins.a.path", "give a path"),
+    ("[plugins.a]\npath = 'a'\nversion = '>=1'", "$.plugins.a.version", "entry_point instead"),
     ("[plugins.a]\npath = 'a'\nenabled = 'no'", "$.plugins.a.enabled", "give true or false"),
     ("[plugins.a]\npath = 'a'\norder = 1.5", "$.plugins.a.order", "give a whole number"),
     ("[plugins.a]\npath = 'a'\nconfig = 3", "$.plugins.a.config", "write keys below it"),
@@ -199,3 +200,44 @@ def test_f50_every_setting_can_be_said_in_a_file() -> None:
     engine["required_redactors"] = ("hide", "mask")
     lines = ["[engine]", *(f"{key} = {json.dumps(value)}" for key, value in engine.items())]
     assert model("\n".join(lines)).engine == Settings(**engine)
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "says"),
+    [
+        (
+            {"HOT_RELOAD_WATCH_LIMT": "3"},
+            {},
+            "HOT_RELOAD_WATCH_LIMT: $.watch.limt: unknown key 'limt'; did you mean 'limit'?",
+        ),
+        (
+            {"HOT_RELOAD_ENGINE_HOOK_DEADLINE": "3"},
+            {},
+            "HOT_RELOAD_ENGINE_HOOK_DEADLINE: $.engine.hook_deadline: unknown key "
+            "'hook_deadline'; did you mean 'hook_deadline_seconds'?",
+        ),
+        (
+            {"HOT_RELOAD_WATCH_DEBOUNCE_MS": "3"},
+            {},
+            "HOT_RELOAD_WATCH_DEBOUNCE_MS: $.watch.debounce_ms: is said by another variable; "
+            "write HOT_RELOAD_DEBOUNCE_MS",
+        ),
+        (
+            {},
+            {"watch": {"limt": 3}},
+            "argument watch.limt: $.watch.limt: unknown key 'limt'; did you mean 'limit'?",
+        ),
+        (
+            {},
+            {"watch": {"quiet_seconds": 3}},
+            "argument watch.quiet_seconds: $.watch.quiet_seconds: unknown key 'quiet_seconds'",
+        ),
+    ],
+)
+def test_f46_f50_a_misspelt_variable_or_argument_is_told(
+    environment: dict[str, str], arguments: dict[str, dict[str, Any]], says: str
+) -> None:
+    first, *more = problems("[watch]", environment=environment, arguments=arguments)
+    assert first.startswith(says)
+    assert not more
+    model("[watch]", environment=dict.fromkeys(environment, "") | {"HOT_RELOAD_OTHER": "x"})

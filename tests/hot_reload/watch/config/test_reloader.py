@@ -669,3 +669,57 @@ async def test_f51_a_plugin_that_was_not_there_yet_is_loaded_when_it_is(served: 
     await served.run(6)
     assert served.verdicts == ["applied"]
     assert served.engine.names == ("one", "two", "three")
+
+
+@pytest.mark.parametrize("bad_first", [False, True])
+async def test_f51_the_pace_that_the_files_say_holds_from_the_first_of_them_that_is_applied(
+    desk: Any, bad_first: bool
+) -> None:
+    desk.plugin("one")
+    desk.plugin("two", "# a sink")
+    reloader = desk.make(settings=None)
+    pace = "[watch]\ncooldown_seconds = 0.5\ndebounce_ms = 300\n"
+    desk.write("[half" if bad_first else two(more=pace))
+    await reloader.start()
+    await desk.run(1)
+    desk.write(two(more=pace))
+    await desk.run(6)
+    assert desk.verdicts == ["refused"] * bad_first + ["applied"]
+    desk.write(two(step=2, more=pace))
+    await desk.run(0.25)
+    assert desk.verdicts == []  # not quiet for long enough
+    await desk.run(0.1)
+    desk.write(two(step=3, more=pace))
+    await desk.run(0.4)
+    assert desk.verdicts == ["applied"]
+    await desk.run(0.2)
+    assert desk.verdicts == ["applied"]
+    assert desk.engine.configs["one"] == {"step": 3}
+
+
+async def test_f51_a_failure_is_told_at_the_plugin_that_failed(tmp_path: Path) -> None:
+    """Both are changed in one transaction, since the one needs the other."""
+    source = """class {0}:
+    version = "1"
+    dependencies = {1}
+    def __init__(self, config):
+        if config["step"] == 13: raise ValueError("unlucky")
+    def handle(self, request): return request
+"""
+    (tmp_path / "one.py").write_text(source.format("One", []))
+    (tmp_path / "two.py").write_text(source.format("Two", ["one"]))
+    settings = tmp_path / "settings.toml"
+    text = two().replace('word = "a"', "step = 1")
+    settings.write_text(text)
+    async with Engine() as engine:
+        reloader = ConfigReloader(engine, settings, environment={})
+        assert (await reloader.apply()).verdict is Verdict.APPLIED
+        one, _, last = text.partition("[plugins.two]")
+        settings.write_text(
+            one.replace("step = 1", "step = 2")
+            + "[plugins.two]"
+            + last.replace("step = 1", "step = 13")
+        )
+        (problem,) = (await reloader.apply()).problems
+        assert (problem.path, problem.line) == (("plugins", "two"), 4)
+        assert "construct of 'two'" in str(problem)
