@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from hot_reload_conformance.adapter import Claim, Event, HostAdapter
+from hot_reload_conformance.adapter import Event, HostAdapter
 from hot_reload_conformance.recording import Recording
-from hot_reload_conformance.simulation.cast import DEPENDENT, STAGES, STOP_FIRST
+from hot_reload_conformance.simulation.cast import DEPENDENT, STAGES, STOP_FIRST, stops_first
 from hot_reload_conformance.simulation.happenings import Happenings
 from hot_reload_conformance.simulation.lives import HOOK_ORDER, Expect
 
@@ -77,9 +77,9 @@ def _declared_order(
 async def _same_objects(
     adapter: HostAdapter, happenings: Happenings, recording: Recording, expect: Expect
 ) -> None:
-    if Claim.STOP_FIRST in adapter.claims and Claim.BLUE_GREEN not in adapter.claims:
-        return  # it has stopped the old one, and started its code anew
-    names = happenings.only_failed_reloads() - STOP_FIRST
+    failed = happenings.only_failed_reloads()
+    # Who has stopped the old one has started its code anew.
+    names = {name for name in failed if not stops_first(name, adapter.claims)}
     if not names:
         return
     serving = set(await adapter.call(Event("who")))

@@ -39,6 +39,14 @@ def answers(name: str) -> bool:
     return name not in SINKS and name not in STAGES
 
 
+def stops_first(name: str, claims: frozenset[Claim]) -> bool:
+    """Whether a host with these claims stops the old generation of ``name`` before the new one
+    starts."""
+    if Claim.STOP_FIRST not in claims:
+        return False
+    return name in STOP_FIRST or Claim.BLUE_GREEN not in claims
+
+
 @functools.lru_cache(maxsize=256)
 def spec(name: str, version: str, *, state: bool) -> PluginSpec:
     """The plugin ``name``, whose probe reports the whole ``version``: ``a.v1``."""

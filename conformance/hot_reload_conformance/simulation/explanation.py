@@ -6,7 +6,7 @@ import ast
 import functools
 
 from hot_reload_conformance.adapter import Claim, Event
-from hot_reload_conformance.simulation.cast import SINKS, STAGES, STATEFUL, answers
+from hot_reload_conformance.simulation.cast import SINKS, STAGES, STATEFUL, answers, stops_first
 from hot_reload_conformance.simulation.happenings import Happenings
 from hot_reload_conformance.simulation.judged import JudgedHost
 from hot_reload_conformance.simulation.lives import Expect
@@ -45,8 +45,13 @@ class Explanation:
         late = simulation().oracle.deviated(CLOCK)
         happened = self._happenings.happened(excused=late)
         stateful = frozenset(name for name in STATEFUL if host.stateful(name))
+        claims = host.adapter.claims
         possible = outcomes(
-            frozenset(), happened, stateful=stateful, ranks=self._happenings.ranks()
+            frozenset(),
+            happened,
+            stateful=stateful,
+            ranks=self._happenings.ranks(),
+            stop_first=frozenset(e.name for e in happened if stops_first(e.name, claims)),
         )
         told = "; ".join(map(str, happened))
         self._expect(
@@ -73,7 +78,9 @@ class Explanation:
             Broken: it cannot, or something else serves then than ``state`` and that reload say.
         """
         host = self._host
-        names = sorted({name for name, _ in state} & self._happenings.mishaps())
+        # What a FAILED one takes to come back is HR-ROLL-07.
+        live = {name for name, plugin in state if plugin.version}
+        names = sorted(live & self._happenings.mishaps())
         before = dict(state)
         for name in names:
             reply = await host.reload(Op("reload", (name, "next")))
@@ -122,7 +129,7 @@ class Explanation:
 
     def _looks(self, state: State) -> tuple[list[str], list[int], list[str]]:
         """How a state looks from outside."""
-        enabled = {name: plugin for name, plugin in state if plugin.enabled}
+        enabled = {name: plugin for name, plugin in state if plugin.enabled and plugin.version}
         handlers = {name: plugin for name, plugin in enabled.items() if self._answers(name)}
         counted = Claim.STATE in self._host.adapter.claims
         return (

@@ -298,7 +298,10 @@ class Happenings:
         # The newest that was there as it began (its own write among them), and what came later.
         earlier = [each for each in mine if each.at < done.began][-1:]
         read = earlier + [each for each in mine if each.at > done.began]
-        fault = any(n == name and done.began < at < done.ended for at, n in self._faults)
+        faults = sum(n == name and done.began < at < done.ended for at, n in self._faults)
+        bad = any(not each.good for each in read)
+        else_struck = excused + self.anything_may_fail + bad + (done.ok is None)
+        hangs = "~" in done.op.value
         return Happened(
             done.op.verb,
             name,
@@ -306,10 +309,8 @@ class Happenings:
             done.began,
             done.ended,
             versions=tuple(dict.fromkeys(each.version for each in read if each.good)),
-            excused=excused
-            or fault
-            or self.anything_may_fail
-            or any(not each.good for each in read),
+            excused=excused or bool(faults) or self.anything_may_fail or bad,
+            twice=bool(faults) and faults + else_struck + hangs > 1,
         )
 
     def _added(self, call: Called) -> dict[str, bool | None]:

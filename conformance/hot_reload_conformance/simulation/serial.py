@@ -19,6 +19,7 @@ class Plugin:
     """What is known of a loaded plugin."""
 
     version: str
+    """"": it is FAILED, and nothing of it runs."""
     enabled: bool = True
     count: int = 0
     """What its state's counter holds."""
@@ -42,6 +43,8 @@ class Happened:
     """For load and reload: what it may have read, the good ones."""
     excused: bool = False
     """It may fail anywhere: a fault was planned or injected, or the host was closing."""
+    twice: bool = False
+    """It was struck again after that: the way back may have failed as well."""
 
     def __str__(self) -> str:
         word = {True: "ok", False: "failed", None: "cancelled"}[self.ok]
@@ -54,10 +57,13 @@ def outcomes(
     *,
     stateful: frozenset[str],
     ranks: Mapping[str, int],
+    stop_first: frozenset[str] = frozenset(),
 ) -> set[State]:
     """The states that some serial order of ``happened`` leads to; empty: none explains it.
 
-    ``stateful`` names the plugins whose count survives a reload. ``ranks`` says in which
+    ``stateful`` names the plugins whose count survives a reload, ``stop_first`` those whose old
+    generation is stopped before the new one starts, so that a reload that fails twice leaves
+    neither. ``ranks`` says in which
     order versions came to the disk: a reload never serves an older one than the reload
     before it did. Versions that are not listed may come back.
     """
@@ -76,22 +82,27 @@ def outcomes(
         first_end = min(done[each].ended for each in rest)
         for each in rest:
             if done[each].began <= first_end:
-                for after in _after(state, done[each], stateful, ranks):
+                falls = done[each].twice and done[each].name in stop_first
+                for after in _after(state, done[each], stateful, ranks, falls):
                     waiting.append((rest - {each}, after))
     return found
 
 
 def _after(
-    state: State, op: Happened, stateful: frozenset[str], ranks: Mapping[str, int]
+    state: State, op: Happened, stateful: frozenset[str], ranks: Mapping[str, int], falls: bool
 ) -> Iterator[State]:
     plugins = dict(state)
+    there = plugins.get(op.name)
     worked = list(_worked(plugins, op, stateful, ranks))
     if op.ok is not False:
         yield from worked
     # Failed: because it could not work here, or because of what excuses it.
     possible = bool(worked) and not _guarded(plugins, op)
-    if op.ok is None or (op.ok is False and (op.excused or not possible)):
+    fallen = there is not None and not there.version  # hosts differ in what that allows
+    if op.ok is None or (op.ok is False and (op.excused or fallen or not possible)):
         yield state
+    if op.verb == "reload" and op.ok is not True and falls and there is not None:
+        yield _with(plugins, op.name, Plugin("", there.enabled, there.count))
 
 
 def _guarded(plugins: Mapping[str, Plugin], op: Happened) -> bool:
@@ -109,7 +120,7 @@ def _worked(
 ) -> Iterator[State]:
     there = plugins.get(op.name)
     if op.verb == "load":
-        for version in op.versions if there is None else ():
+        for version in op.versions if there is None or not there.version else ():
             yield _with(plugins, op.name, Plugin(version))
         return
     if there is None:
@@ -118,14 +129,16 @@ def _worked(
         for version in op.versions:
             if ranks.get(version, 0) < ranks.get(there.version, 0) and version in ranks:
                 continue  # what was written last has to win
-            count = there.count if op.name in stateful else 0
-            yield _with(plugins, op.name, Plugin(version, there.enabled, count))
+            counts = {there.count} if op.name in stateful else {0}
+            # What a FAILED one knew may be lost.
+            for count in counts if there.version else counts | {0}:
+                yield _with(plugins, op.name, Plugin(version, there.enabled, count))
     elif op.verb == "unload":
         yield _with(plugins, op.name, None)
     elif op.verb in ("enable", "disable"):
         enabled = op.verb == "enable"
         yield _with(plugins, op.name, Plugin(there.version, enabled, there.count))
-    elif op.verb == "add" and there.enabled:
+    elif op.verb == "add" and there.enabled and there.version:
         yield _with(plugins, op.name, Plugin(there.version, True, there.count + 1))
 
 

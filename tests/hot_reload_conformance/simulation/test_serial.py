@@ -15,12 +15,19 @@ def op(
     at: tuple[int, int] = (0, 9),
     *versions: str,
     excused: bool = False,
+    twice: bool = False,
 ) -> Happened:
-    return Happened(verb, name, ok, *at, versions=versions, excused=excused)
+    return Happened(verb, name, ok, *at, versions=versions, excused=excused, twice=twice)
 
 
-def ends(start: State, *happened: Happened, ranks: dict[str, int] | None = None) -> set[str]:
-    states = outcomes(start, happened, stateful=frozenset({"a"}), ranks=ranks or {})
+def ends(
+    start: State,
+    *happened: Happened,
+    ranks: dict[str, int] | None = None,
+    stop_first: frozenset[str] = frozenset(),
+) -> set[str]:
+    stateful = frozenset({"a"})
+    states = outcomes(start, happened, stateful=stateful, ranks=ranks or {}, stop_first=stop_first)
     return {
         " ".join(f"{p.version}{'' if p.enabled else '-'}/{p.count}" for _, p in sorted(s, key=str))
         for s in states
@@ -69,3 +76,27 @@ def test_the_last_sink_may_be_refused_and_no_other() -> None:
     gone, kept = op("unload", "s"), op("unload", "t", False)
     assert ends(SINKS, gone, kept) == {"t.v1/0"}
     assert ends(SINKS, kept) == set()
+
+
+def test_a_stop_first_reload_that_is_struck_twice_may_leave_nothing() -> None:
+    counted: State = frozenset({("a", Plugin("a.v1", count=3))})
+    twice = op("reload", "a", False, (0, 1), "a.v2", excused=True, twice=True)
+    assert ends(counted, twice) == {"a.v1/3"}
+    first = frozenset({"a"})
+    once = op("reload", "a", False, (0, 1), "a.v2", excused=True)
+    assert ends(counted, once, stop_first=first) == {"a.v1/3"}
+    assert ends(counted, twice, stop_first=first) == {"a.v1/3", "/3"}
+    cancelled = op("reload", "a", None, (0, 1), "a.v2", twice=True)
+    assert ends(counted, cancelled, stop_first=first) == {"a.v1/3", "a.v2/3", "/3"}
+    good = op("reload", "a", True, (0, 1), "a.v2", twice=True)
+    assert ends(counted, good, stop_first=first) == {"a.v2/3"}
+
+
+def test_what_is_failed_can_come_back_with_its_state_or_without() -> None:
+    failed: State = frozenset({("a", Plugin("", count=3))})
+    assert ends(failed, op("reload", "a", True, (0, 1), "a.v3")) == {"a.v3/3", "a.v3/0"}
+    assert ends(failed, op("load", "a", True, (0, 1), "a.v3")) == {"a.v3/0"}
+    assert ends(failed, op("load", "a", False, (0, 1), "a.v3")) == {"/3"}
+    assert ends(failed, op("unload", "a", False)) == {"/3"}
+    assert ends(failed, op("unload")) == {""}
+    assert ends(failed, op("add")) == set()
