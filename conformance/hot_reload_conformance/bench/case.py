@@ -242,7 +242,9 @@ class Case:
         return tuple(await self.guarded(self.adapter.events(), "events"))
 
     async def settle(self) -> None:
-        """Wait until what was emitted has reached its sinks."""
+        """Wait until what was emitted has reached its sinks: a close has waited for that itself."""
+        if self.closed:
+            return
         await self.guarded(self.adapter.settle(), "settle")
 
     # Expectations
