@@ -18,7 +18,7 @@ What is no point, and why:
   a tracer can raise there. Python looks for signals after calls and at jumps back, and between
   the block and ``__exit__`` there is neither, nor anything that takes memory.
 - ``emit`` in a producer's own call: what is raised there reaches the producer, not the swap. The
-  delivery of what waited at a gate is the swap's, and a point. So it is with ``Engine.call``,
+  delivery of what waited at a gate is the swap's, and a point. So it is with ``Services.call``,
   ``use`` and ``_ask`` and what they call themselves (``Leases``, ``Inside``, ``CallGates.passed``):
   what is raised there reaches the caller. That it holds up no reload is a test of its own, in
   ``tests/hot_reload/faults/test_every_line.py``.

@@ -21,8 +21,9 @@ ARRIVALS_BY_ONE_WAY = 2
 LOCKING = "runtime/dispatch.py"
 """The one module with locks of threads; for what that means here see ``fault_at_every_line``."""
 
+CALLING = "runtime/services.py"
 CALLS = frozenset({"call", "use", "_ask"})
-"""The methods of ``Engine`` by which a service is called."""
+"""The functions by which a service is called."""
 
 
 class Point(NamedTuple):
@@ -150,7 +151,7 @@ def _is_a_call(frame: types.FrameType) -> bool:
     """Whether it is of a caller's call to a service; not what the service does in turn."""
     both = (frame, frame.f_back)
     return any(
-        each.f_code.co_filename.endswith("runtime/engine.py") and each.f_code.co_name in CALLS
+        each.f_code.co_filename.endswith(CALLING) and each.f_code.co_name in CALLS
         for each in both
         if each is not None
     )

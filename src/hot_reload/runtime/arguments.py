@@ -52,7 +52,7 @@ def new_name(name: str | None) -> str | None:
 
 
 def given_path(path: str | Path) -> Path:
-    """The absolute path.
+    """The absolute path; of a package's ``__init__.py`` it is the package's.
 
     Raises:
         EngineMisuse: it is none, or empty, which would mean the working directory.
@@ -62,7 +62,8 @@ def given_path(path: str | Path) -> Path:
         raise EngineMisuse(
             f"path is {path!r:.80}; give the path of a .py file or of a package's directory"
         )
-    return Path(text).absolute()
+    given = Path(text).absolute()
+    return given.parent if given.name == "__init__.py" else given
 
 
 def given_config(config: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
-import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from hot_reload.errors import EngineMisuse, HookFailed
+from hot_reload.errors import EngineMisuse
 from hot_reload.events import Listener
-from hot_reload.outcome import Operation, Outcome, Role, Switched, Unchanged
+from hot_reload.outcome import Operation, Outcome, Switched, Unchanged
 from hot_reload.policy.guards import may_disable, may_enable, may_reload, may_unload
 from hot_reload.ports import Clock, Files, LoopClock, StateStore
 from hot_reload.runtime import calls
@@ -30,20 +28,21 @@ from hot_reload.runtime.arguments import (
 )
 from hot_reload.runtime.calls import CallGates
 from hot_reload.runtime.dispatch import Counts, Dispatch
-from hot_reload.runtime.fault import closed_from_outside, hook_failed
+from hot_reload.runtime.fault import cause_of
+from hot_reload.runtime.first_use import FirstUses
 from hot_reload.runtime.graveyard import Graveyard
 from hot_reload.runtime.lifecycle import HookRunner
 from hot_reload.runtime.machinery import Machinery
 from hot_reload.runtime.operations import Operations
 from hot_reload.runtime.pipeline import Pipeline, Placed
 from hot_reload.runtime.roster import PluginStatus, Roster
+from hot_reload.runtime.services import Services
 from hot_reload.runtime.slot import Slot
 from hot_reload.runtime.transaction import Transaction, Wanted
 from hot_reload.settings import Settings
+from hot_reload.source.code import CODES, CodeCache
 from hot_reload.source.import_policy import ImportPolicy
 from hot_reload.source.snapshot import DiskFiles
-
-_log = logging.getLogger("hot_reload")
 
 
 class Engine:
@@ -82,10 +81,14 @@ class Engine:
         self._clock = clock or LoopClock()
         self._files = files or DiskFiles()
         self._imports = given_one_of(ImportPolicy, imports, "imports")
+        for each in self._imports.checks:
+            given_callback(each, "a check")
         self._states = state_store
         self._roster = Roster()
-        self._first_uses: dict[str, asyncio.Task[Outcome]] = {}
-        self._parts: tuple[Machinery, Operations] | None = None
+        self._first_uses = FirstUses(
+            self._roster, self._files, lambda slot: self._load(slot, restore=slot.restores)
+        )
+        self._parts: tuple[Machinery, Operations, Services] | None = None
         self._accepting: Dispatch | _Nobody = _Nobody()
         self._closed = False
         self._closing: asyncio.Task[None] | None = None
@@ -93,6 +96,7 @@ class Engine:
     async def __aenter__(self) -> Engine:
         if self._parts is not None or self._closed:
             raise EngineMisuse("an engine is opened once; make a new one")
+        kept = self._imports.code_files
         machinery = Machinery(
             settings=self.settings,
             files=self._files,
@@ -103,10 +107,13 @@ class Engine:
             graveyard=Graveyard(),
             imports=self._imports,
             states=self._states,
+            codes=CODES if kept is None else CodeCache(files=kept),
         )
         if self._imports.preflight is not None:
             await self._imports.preflight.start()
-        self._parts = machinery, Operations(machinery, self._roster, self._clock)
+        operations = Operations(machinery, self._roster, self._clock)
+        services = Services(machinery, self._roster, operations, self._first_uses)
+        self._parts = machinery, operations, services
         self._accepting = machinery.pipeline.dispatch
         return self
 
@@ -143,12 +150,10 @@ class Engine:
             ``Loaded``, ``RolledBack`` (nothing of it is left), ``Refused``, or ``Deferred``
             where it was asked for from a hook.
         """
-        if restore and self._states is None:
-            raise EngineMisuse(
-                "restore=True needs a store: give the engine one, such as "
-                "Engine(state_store=StateFiles('state'))"
-            )
-        return await self._load(_slot(path, name, config), only_sha256, restore=restore)
+        self._check_restore(restore)
+        slot = _slot(path, name, config)
+        await self._first_uses.of_those_needed_by(slot)
+        return await self._load(slot, only_sha256, restore=restore)
 
     async def reload(
         self, name: str, *, force: bool = False, only_sha256: str | None = None
@@ -187,6 +192,8 @@ class Engine:
         """
         roster, operations = self._roster, self._operations
         wanted = given_names(self.names if names is None else names)
+        for slot in [roster.slots[each] for each in wanted if each in roster.slots]:
+            await self._first_uses.of_those_needed_by(slot)
         only = only_sha256 or {}
 
         async def group(members: Sequence[str]) -> dict[str, Outcome]:
@@ -270,7 +277,7 @@ class Engine:
             lambda: operations.guarded(
                 Operation.UNLOAD,
                 name,
-                lambda: may_unload(roster.registry, name, cascade=cascade),
+                lambda: roster.not_yet(name) or may_unload(roster.registry, name, cascade=cascade),
                 act,
             ),
         )
@@ -290,14 +297,21 @@ class Engine:
         *,
         name: str | None = None,
         config: Mapping[str, Any] | None = None,
+        restore: bool = False,
     ) -> str:
-        """Make a plugin known without loading it: its first ``use`` does. Gives its name.
+        """Make a plugin known without loading it. Gives its name.
+
+        Its first ``use`` loads it, and so does the load or reload of one whose text declares
+        that it needs it. ``restore`` is as for ``load``, when that comes.
 
         Raises:
-            EngineMisuse: the name is taken.
+            EngineMisuse: the name is taken; or ``restore``, and the engine has no
+                ``state_store``.
         """
+        self._check_restore(restore)
         slot = _slot(path, name, config)
         slot.named_by_caller = True  # it is known by this name already
+        slot.restores = restore
         self._roster.register(slot)
         return slot.name
 
@@ -331,17 +345,7 @@ class Engine:
         """
         if plugin is not None:
             return [await self.use(plugin, request)]
-        self._operations.check_loop()
-        replies = []
-        for slot in [each for each in self._roster.slots.values() if each.answers]:
-            try:
-                replies.append(await self._ask(slot, request))
-            except HookFailed as fault:
-                _log.error("service %r failed: %s", slot.name, fault)
-                self.counts.error(slot.name)
-            except EngineMisuse:
-                continue  # it went while another one answered
-        return replies
+        return await self._services.call(request)
 
     async def use(self, name: str, request: Any = None) -> Any:
         """The reply of the service ``name``; its first use loads one that was registered.
@@ -351,11 +355,9 @@ class Engine:
         Raises:
             HookFailed: its ``handle`` raised.
             EngineMisuse: no such service is loaded and enabled.
-            OperationFailed: its first load failed.
+            OperationFailed: its first load failed, or that of a registered one that it needs.
         """
-        if given_name(name) in self._roster.lazy:
-            (await self._first_use(name)).unwrap()
-        return await self._ask(self._roster.service(name), request)
+        return await self._services.use(given_name(name), request)
 
     # What is known
 
@@ -381,6 +383,15 @@ class Engine:
             EngineMisuse: nothing of that name runs.
         """
         return self._roster.live(given_name(name)).plugin
+
+    def cause_of(self, name: str, error: BaseException) -> str:
+        """What code of the plugin ``name`` raised, on one line, to be shown: it is trimmed, and
+        secrets of the plugin's configuration are masked.
+
+        Raises:
+            EngineMisuse: nothing of that name runs.
+        """
+        return cause_of(error, self._roster.live(given_name(name)).origin.secrets)
 
     def status(self, name: str) -> PluginStatus:
         """What is known of ``name``.
@@ -484,14 +495,21 @@ class Engine:
         await operations.close()
         self._machinery.pipeline.seal()
         for name in self._roster.graph.stop_order():
+            # One that failed, too: as long as it is there, nobody that it needs may leave.
             slots = [self._roster.slots[name]]
-            if slots[0].current is not None:
-                await operations.attempt(Operation.UNLOAD, slots, partial(_unload, slots))
+            await operations.attempt(Operation.UNLOAD, slots, partial(_unload, slots))
         if self._imports.preflight is not None:
             await self._imports.preflight.close()
         self._parts, self._accepting = None, _Nobody()
 
     # Pieces
+
+    def _check_restore(self, restore: bool) -> None:
+        if restore and self._states is None:
+            raise EngineMisuse(
+                "restore=True needs a store: give the engine one, such as "
+                "Engine(state_store=StateFiles('state'))"
+            )
 
     @property
     def _machinery(self) -> Machinery:
@@ -501,7 +519,11 @@ class Engine:
     def _operations(self) -> Operations:
         return self._opened()[1]
 
-    def _opened(self) -> tuple[Machinery, Operations]:
+    @property
+    def _services(self) -> Services:
+        return self._opened()[2]
+
+    def _opened(self) -> tuple[Machinery, Operations, Services]:
         if self._parts is None:
             raise EngineMisuse(
                 "the engine is closed"
@@ -534,9 +556,12 @@ class Engine:
         self, operation: Operation, names: Sequence[str], wanted: Callable[[str], Wanted]
     ) -> dict[str, Outcome]:
         """One transaction over those of ``names`` that are loaded; the others are refused."""
-        registry, operations = self._roster.registry, self._operations
+        roster, registry, operations = self._roster, self._roster.registry, self._operations
         refusals = {
-            name: may_reload(registry, name) or operations.barred(operation, name) for name in names
+            name: roster.not_yet(name)
+            or may_reload(registry, name)
+            or operations.barred(operation, name)
+            for name in names
         }
         known = [wanted(name) for name in names if refusals[name] is None]
         done = {
@@ -575,45 +600,11 @@ class Engine:
             operation,
             [name],
             lambda: [name],
-            lambda: operations.guarded(operation, name, lambda: guard(roster.registry, name), act),
+            lambda: operations.guarded(
+                operation, name, lambda: roster.not_yet(name) or guard(roster.registry, name), act
+            ),
         )
         return outcomes[name]
-
-    async def _first_use(self, name: str) -> Outcome:
-        task = self._first_uses.get(name)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(
-                self._load(self._roster.lazy[name]), name=f"first use of {name!r}"
-            )
-            self._first_uses[name] = task
-            task.add_done_callback(lambda _: self._first_uses.pop(name, None))
-        # Shielded: a waiter that is cancelled takes the load from nobody else.
-        return await asyncio.shield(task)
-
-    async def _ask(self, slot: Slot, request: Any) -> Any:
-        self._operations.check_loop()
-        await self._machinery.calls.passed(slot.name)
-        slot = self._roster.service(slot.name)  # it may have gone while the call waited
-        generation = slot.current
-        assert generation is not None
-        inside = calls.inside(slot.name, hook=False, leases=generation.leases, host=self)
-        try:
-            try:
-                with inside:
-                    answer = generation.method(Role.SERVICE)(request)
-                    return await answer if inspect.isawaitable(answer) else answer
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                if closed_from_outside(error):
-                    raise
-                task = asyncio.current_task()
-                if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
-                    raise  # the caller's own, not the plugin's
-                fault = hook_failed(error, f"handle of {slot.name!r}", generation.origin)
-        finally:
-            inside.leave()  # once more: an interruption may strike in the ``with`` itself
-        raise fault
 
 
 class _Nobody:

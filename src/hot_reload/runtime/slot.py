@@ -25,6 +25,8 @@ class Slot:
     failed: bool = False
     rescued: SavedState | None = None
     """State that a stop-first swap could give to nobody; the next good generation gets it."""
+    restores: bool = False
+    """Whether its first use gives it the state that the engine's store has of it."""
 
     @property
     def answers(self) -> bool:

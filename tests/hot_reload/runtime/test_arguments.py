@@ -33,6 +33,16 @@ def test_what_is_fine() -> None:
     assert given_config(config)["a"] is not config["a"]
 
 
+async def test_f01_a_package_is_known_by_its_init_file_too(tmp_path: Path) -> None:
+    (tmp_path / "chat").mkdir()
+    (tmp_path / "chat" / "__init__.py").write_text("from .core import Chat\n")
+    (tmp_path / "chat" / "core.py").write_text("class Chat:\n    version = '1'\n")
+    async with Engine() as engine:
+        outcome = (await engine.load(tmp_path / "chat" / "__init__.py")).unwrap()
+        assert outcome.plugin == "chat"
+        assert engine.status("chat").path == tmp_path / "chat"
+
+
 class Vanishing(dict[str, Any]):
     def __iter__(self) -> Iterator[str]:
         return iter(())

@@ -237,3 +237,15 @@ async def test_s11_what_arrives_while_it_is_unloaded_is_in_the_saved_state(bench
         assert await call == [1]
         await unload
     assert store.saved == [("counter", {"count": 1}, "1.0")]
+
+
+async def test_f14_f05_a_first_use_takes_up_the_state_of_an_earlier_process(
+    bench: Bench, tmp_path: Path
+) -> None:
+    for expected in ("1.0 1", "1.0 2"):
+        async with Engine(state_store=StateFiles(tmp_path)) as engine:
+            engine.register(bench.plugin(), restore=True)
+            assert await engine.use("counter", "count") == expected
+    async with Engine() as engine:
+        with pytest.raises(EngineMisuse, match="restore=True needs a store"):
+            engine.register(bench.plugin(), restore=True)
