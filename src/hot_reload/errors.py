@@ -12,6 +12,7 @@
         ├── ImportRefused       import: it changed the process, or did not survive its preflight
         ├── NoPluginError       plugin: no plugin, or more than one, in the module
         ├── ManifestError       metadata: a field is missing or malformed
+        │   └── NotAdmitted     it is well-formed, but not beside the plugins that run now
         ├── HookFailed          a hook raised, whatever it raised
         ├── HookTimeout         a hook was still running at its deadline
         ├── UnhealthyError      health_check said no
@@ -58,6 +59,8 @@ class PluginFault(HotReloadError):
     """
 
     cure = "Follow the hint of the error; the version that ran before still serves."
+    hangs_on_others: ClassVar[bool] = False
+    """Whether the same source may pass once other plugins come, go or change."""
 
     def __init__(
         self,
@@ -107,6 +110,13 @@ class ManifestError(PluginFault):
     cure = "Correct the field of PLUGIN_META, metadata or the class that the message names."
 
 
+class NotAdmitted(ManifestError):
+    """The plugin may not run beside the others: its name is taken, or no sink would be left."""
+
+    cure = "Change the other plugin that the message names, or load another sink."
+    hangs_on_others = True
+
+
 class HookFailed(PluginFault):
     """A hook of the plugin, its module body or its constructor raised."""
 
@@ -137,6 +147,7 @@ class DependencyFault(PluginFault):
     """The plugins' declared dependencies cannot be satisfied; nothing was changed."""
 
     cure = "Load what is needed, in a version that fits, or change what is declared."
+    hangs_on_others = True
 
 
 class CycleError(DependencyFault):

@@ -115,6 +115,7 @@ class Failure:
 
     ``file`` and ``line`` point into the plugin's source where the cause does. ``plugin``
     is the one that failed, where that is another one than the operation was asked for.
+    ``hangs_on_others``: it may pass once other plugins come, go or change.
     """
 
     stage: Stage
@@ -124,6 +125,7 @@ class Failure:
     traceback: str = ""
     hint: str | None = None
     plugin: str | None = None
+    hangs_on_others: bool = False
 
     def __str__(self) -> str:
         whose = f" of {self.plugin!r}" if self.plugin else ""

@@ -20,7 +20,7 @@ STAGES: dict[Stage, tuple[str, str]] = {
         "the source is read, once",
         "restore the file, its permissions, its size or its link",
     ),
-    Stage.SYNTAX: ("every file is compiled", "correct the line that is named"),
+    Stage.SYNTAX: ("every file that it imports is compiled", "correct the line that is named"),
     Stage.IMPORT: (
         "the module's body is run",
         "install what is missing, or correct what the body does",

@@ -26,7 +26,10 @@ MAY_PASS = frozenset(
     }
 )
 """Where the world outside of the source takes part: files, networks, other programs."""
-SOURCE_FAULTS = ("SyntaxError", "IndentationError", "TabError", "NameError", "UnboundLocalError")
+SOURCE_FAULTS = (
+    *("SyntaxError", "IndentationError", "TabError", "SourceSyntaxError"),
+    *("NameError", "UnboundLocalError"),
+)
 """Errors that the same source raises again, whichever stage they come up in."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from hot_reload.config.secret import conceal
 from hot_reload.errors import HookFailed, PluginFault
 from hot_reload.outcome import Failure, Stage
+from hot_reload.source.namespace import as_written, missing_of_a_plugin
 
 CAUSE_LIMIT = 500
 TRACEBACK_LIMIT = 8_000
@@ -82,7 +83,11 @@ def _first(thing: object, names: tuple[str, ...]) -> Any:
 
 
 def _hint(error: BaseException, origin: Origin) -> str | None:
-    top = str(error.name).partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    name = str(error.name) if isinstance(error, ModuleNotFoundError) else ""
+    lacks = missing_of_a_plugin(name)
+    if lacks is not None:
+        return lacks
+    top = name.partition(".")[0]
     if not top or top != origin.top:
         return None
     return (
@@ -102,6 +107,7 @@ def failure_of(stage: Stage, fault: PluginFault) -> Failure:
             shown(line, TRACEBACK_LIMIT) for line in fault.traceback_text.split("\n")
         ),
         hint=None if fault.hint is None else shown(fault.hint, CAUSE_LIMIT),
+        hangs_on_others=fault.hangs_on_others,
     )
 
 
@@ -111,6 +117,8 @@ def cause_of(error: BaseException, secrets: Collection[str] = ()) -> str:
         text = str(error)
     except BaseException as broken:  # a plugin's __str__ may raise anything
         text = f"(its text cannot be shown: __str__ raised {type(broken).__name__})"
+    if isinstance(error, ImportError):
+        text = as_written(text)
     first = _first_in(error)
     if first is not error and not isinstance(first, BaseExceptionGroup):
         # A group says only how many there are: what went wrong is in them.

@@ -213,6 +213,7 @@ class Operations:
         """The outcome of each of ``slots``, and with it those of the plugins that followed."""
         parts = {part.name: part for part in done.parts}
         asked = {slot.name for slot in slots}
+        unasked = parts.keys() - asked
         followed: dict[str, Outcome] = {}
         outcomes: dict[int, Outcome] = {}
         for slot in slots:
@@ -222,16 +223,17 @@ class Operations:
                 continue
             cascade = {
                 name: outcome_of(operation, parts[name], done.failure, spent)
-                for name in done.followers(slot.name)
-                if name not in asked and name not in followed
+                for name in (done.followers(slot.name) if unasked else ())
+                if name in unasked and name not in followed
             }
             followed.update(cascade)
             outcomes[id(slot)] = outcome_of(operation, part, done.failure, spent, cascade.values())
         for name, outcome in followed.items():
             # Its own file was not read: an error in it is still one.
-            self._roster.remember(parts[name].slot, outcome, clears=False)
+            self._roster.remember(parts[name].slot, outcome, own=False)
         for slot in slots:
-            self._remember(slot, outcomes[id(slot)])
+            part, outcome = parts.get(slot.name), outcomes[id(slot)]
+            self._remember(slot, outcome, own=outcome.success or part is None or part.renews)
         return outcomes
 
     async def noted(
@@ -378,9 +380,9 @@ class Operations:
         else:
             self._roster.enlist(*slots)
 
-    def _remember(self, slot: Slot, outcome: Outcome) -> None:
+    def _remember(self, slot: Slot, outcome: Outcome, *, own: bool = True) -> None:
         self.history.append(outcome)
-        self._roster.remember(slot, outcome)
+        self._roster.remember(slot, outcome, own=own)
         level = logging.INFO if outcome.success else logging.ERROR
         if _log.isEnabledFor(level):
             _log.log(level, "%s", outcome.describe())

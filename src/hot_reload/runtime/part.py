@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hot_reload.config.equality import same
 from hot_reload.errors import PluginFault
 from hot_reload.hooks import ADOPT_CONNECTION
 from hot_reload.manifest import SwapPolicy
@@ -70,6 +71,12 @@ class Part:
         """Whether the new one is made of other bytes than the old one, if there is one."""
         assert self.snapshot is not None
         return self.old is None or self.snapshot.sha256 != self.old.snapshot.sha256
+
+    @property
+    def renews(self) -> bool:
+        """Whether it is about other bytes or another configuration than run; otherwise it only
+        follows somebody, or is forced."""
+        return self.snapshot is None or self.differs or not same(self.config, self.slot.config)
 
     @property
     def wants_stop_first(self) -> bool:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hot_reload.errors import EngineMisuse, ManifestError
+from hot_reload.errors import EngineMisuse, ManifestError, NotAdmitted
 from hot_reload.manifest import Dependency
-from hot_reload.outcome import Outcome, Role, Running
+from hot_reload.outcome import Outcome, RefusalReason, Role, Running
 from hot_reload.policy.graph import DependencyGraph
 from hot_reload.policy.guards import Refusal, may_load, may_reload
 from hot_reload.policy.registry import Entry, Registry
@@ -55,6 +55,8 @@ class Roster:
         """The same the other way round."""
         self._last: dict[str, Outcome] = {}
         self._errors: dict[str, str] = {}
+        self._borne: dict[str, str] = {}
+        """What they failed by of which their own files are not the cause."""
 
     def register(self, slot: Slot) -> None:
         """Make ``slot`` known without loading it.
@@ -76,6 +78,15 @@ class Roster:
             return may_load(self.registry, slot.name)
         return None
 
+    def not_yet(self, name: str) -> Refusal | None:
+        """Refuse what only a loaded plugin can take, where ``name`` is registered alone."""
+        if name not in self.lazy:
+            return None
+        return Refusal(
+            RefusalReason.UNKNOWN_PLUGIN,
+            f"plugin {name!r} is registered, and not loaded yet; use it, or load its file, first",
+        )
+
     def name_of(self, slot: Slot, new: Generation) -> str:
         """What ``slot`` is called once ``new`` runs: only a loaded plugin says its own name."""
         known = self.slots.get(slot.name) is slot
@@ -85,7 +96,8 @@ class Roster:
         """Let these generations run, all of them, as far as the other plugins are concerned.
 
         Raises:
-            ManifestError: a name is taken, or the last sink would be no sink any more.
+            NotAdmitted: a name is taken, or the last sink would be no sink any more.
+            ManifestError: a redactor would be none any more.
             DependencyFault: a dependency is missing or in a wrong version, here or in a
                 dependent, or they form a cycle.
         """
@@ -96,7 +108,9 @@ class Roster:
             else:
                 refusal = may_reload(registry, name, new_roles=new.roles)
             if refusal is not None:
-                raise ManifestError(refusal.explanation, file=str(new.snapshot.main.path))
+                own = refusal.reason is RefusalReason.REDACTOR  # whoever else there is
+                kind = ManifestError if own else NotAdmitted
+                raise kind(refusal.explanation, file=str(new.snapshot.main.path))
             if len(coming) > 1:  # one after the other, two could take the last two sinks
                 registry = registry.with_entry(_entry(name, slot, new))
         needs = {name: new.described.dependencies for name, (_, new) in coming.items()}
@@ -125,29 +139,29 @@ class Roster:
 
     def groups(self, names: Sequence[str]) -> list[list[str]]:
         """``names``, those together whose followers meet; in the order of ``names``."""
-        if len(names) == 1:
-            return [[*names]]
-        group_of: dict[str, list[str]] = {}
-        reaches: dict[int, set[str]] = {}
-        groups: list[list[str]] = []
+        graph = self.graph
+        head = dict.fromkeys(names, "")
+        """By whom each is led, on the way to the first of its group; empty: it is that itself."""
+
+        def first(name: str) -> str:
+            while led_by := head[name]:
+                head[name] = head[led_by] or led_by  # shorter for whoever comes next
+                name = led_by
+            return name
+
+        waiting = [*names] if len(names) > 1 else []
+        while waiting:
+            name = waiting.pop()
+            for user in graph.dependents(name) if name in graph.dependencies else ():
+                if user not in head:
+                    head[user] = name
+                    waiting.append(user)
+                elif (one := first(user)) != (other := first(name)):
+                    head[one] = other
+        groups: dict[str, list[str]] = {}
         for name in names:
-            group, reached = [name], {name, *self.followers([name])}
-            met = {id(each): each for at in reached if (each := group_of.get(at)) is not None}
-            if met:  # into the largest: a group of thousands is not moved for each of them
-                group = max(met.values(), key=len)
-                group.append(name)
-                for other in met.values():
-                    if other is not group:
-                        group += other
-                        reached |= reaches.pop(id(other))
-                        other.clear()
-            else:
-                groups.append(group)
-            group_of.update(dict.fromkeys(reached, group))
-            reaches.setdefault(id(group), set()).update(reached)
-        places = {name: place for place, name in enumerate(names)}
-        found = [sorted(group, key=places.__getitem__) for group in groups if group]
-        return sorted(found, key=lambda group: places[group[0]])
+            groups.setdefault(first(name), []).append(name)
+        return [*groups.values()]
 
     def enlist(self, *slots: Slot) -> None:
         """Say what is so with ``slots`` now; called in the same breath as a commit."""
@@ -186,21 +200,26 @@ class Roster:
         """The plugins that run and whose module is imported as ``top``."""
         return frozenset(self._by_top.get(top, ()))
 
-    def remember(self, slot: Slot, outcome: Outcome, *, clears: bool = True) -> None:
-        """Keep ``outcome`` as the last of ``slot``; a success ``clears`` its error."""
+    def remember(self, slot: Slot, outcome: Outcome, *, own: bool = True) -> None:
+        """Keep ``outcome`` as the last of ``slot``.
+
+        ``own``: it is about what lies on disk of it, or its configuration. What such a one has
+        failed by stays its error until such a one succeeds; any other, until it is made anew.
+        """
         name = slot.name
         known = self.slots.get(name) or self.lazy.get(name)
         if known is None:
-            self._last.pop(name, None)
-            self._errors.pop(name, None)
+            for noted in (self._last, self._errors, self._borne):
+                noted.pop(name, None)
         if known is not slot:
             return  # gone, never loaded, or the namesake of one that is
         self._last[name] = outcome
-        if outcome.success:
-            if clears:
-                self._errors.pop(name, None)
-        else:
-            self._errors[name] = outcome.describe()
+        if not outcome.success:
+            (self._errors if own else self._borne)[name] = outcome.describe()
+            return
+        self._borne.pop(name, None)
+        if own:
+            self._errors.pop(name, None)
 
     def live(self, name: str) -> Generation:
         """The generation that serves as ``name``.
@@ -222,7 +241,8 @@ class Roster:
         slot = self.slots.get(name)
         if slot is None or not slot.answers:
             known = ", ".join(each for each, s in self.slots.items() if s.answers) or "none"
-            raise EngineMisuse(f"no service {name!r} is loaded and enabled; these are: {known}")
+            why = f"{_why_not(name, slot)}; services that" if slot else "; these"
+            raise EngineMisuse(f"no service {name!r} is loaded and enabled{why} are: {known}")
         return slot
 
     def status(self, name: str) -> PluginStatus:
@@ -243,7 +263,7 @@ class Roster:
             failed=slot.failed,
             loaded=name in self.slots,
             last_outcome=self._last.get(name),
-            error=self._errors.get(name),
+            error=self._errors.get(name) or self._borne.get(name),
             path=slot.path,
             inputs=current.described.inputs if current else (),
         )
@@ -266,6 +286,15 @@ def _entry(name: str, slot: Slot, runs: Generation | None, known: Entry | None =
         failed=slot.failed and runs is None,
         dependencies=dependencies,
     )
+
+
+def _why_not(name: str, slot: Slot) -> str:
+    """Why a plugin that is there answers no call, and what to do."""
+    if slot.current is None:
+        return f": nothing of {name!r} runs since its last reload failed; mend and reload it"
+    if not slot.enabled:
+        return f": {name!r} is disabled; enable it"
+    return f": {name!r} has no handle(self, request), or is none by its roles"
 
 
 def _version(slot: Slot) -> str:

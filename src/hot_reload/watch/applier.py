@@ -140,7 +140,7 @@ class Applier:
             return {}
         names = sorted(sources)
         outcomes = await self._engine.reload_many(names, force=force, only_sha256=sources)
-        innocent = {name for name in names if _guilty(outcomes[name]) in sources.keys() - {name}}
+        innocent = {name for name in names if guilty(outcomes[name]) in sources.keys() - {name}}
         if 0 < len(innocent) < len(names):
             fewer = {name: sources[name] for name in innocent}
             outcomes |= await self._all_or_fewer(fewer, force)
@@ -214,16 +214,13 @@ def _moved(look: Look, outcome: Outcome) -> bool:
 
 
 def _hangs_on_others(outcome: Outcome) -> bool:
-    """Whether another plugin's coming or going may change the answer.
-
-    Names and dependencies are checked where the metadata are.
-    """
+    """Whether another plugin's coming or going may change the answer."""
     if isinstance(outcome, (RolledBack, Failed)):
-        return outcome.failure.stage is Stage.METADATA or _guilty(outcome) is not None
+        return outcome.failure.hangs_on_others or guilty(outcome) is not None
     return isinstance(outcome, Refused)
 
 
-def _guilty(outcome: Outcome) -> str | None:
+def guilty(outcome: Outcome) -> str | None:
     """The other plugin because of which it failed."""
     if isinstance(outcome, (RolledBack, Failed)) and outcome.failure.plugin != outcome.plugin:
         return outcome.failure.plugin

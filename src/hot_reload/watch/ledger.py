@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hot_reload.runtime.roster import PluginStatus
 from hot_reload.watch.agenda import Agenda
-from hot_reload.watch.applier import Edit, Upshot, serves
+from hot_reload.watch.applier import Edit, Upshot, guilty, serves
 from hot_reload.watch.places import Places
 from hot_reload.watch.roots import shown
 from hot_reload.watch.settings import WatchSettings
@@ -98,6 +98,11 @@ class Ledger:
         """Whether what is on disk was not applied, and nothing that waits will do it."""
         if watched.busy:
             return False
+        status = places.at(path)
+        if status is not None and status.failed and watched.refused_beside is None:
+            outcome = status.last_outcome
+            if outcome is not None and guilty(outcome) is not None:
+                watched.refused_beside = places.beside(path)  # it went down with another's reload
         refused = watched.refused_beside
         if refused is not None and refused != places.beside(path):
             watched.refused_beside, watched.applied = None, None

@@ -758,3 +758,69 @@ async def test_f11_a_cascade_stops_first_only_what_has_to_be(bench: Bench) -> No
         ]
         assert await engine.use("top") == tree("2.0")
         assert engine.lingering() == ()
+
+
+BROKEN = "def start(self): raise ValueError"
+
+
+async def test_w20_o6_what_a_dependency_was_to_blame_for_is_forgotten_when_that_is_mended(
+    bench: Bench,
+) -> None:
+    write(bench, "base")
+    write(bench, "user", needs=["base"])
+    base = bench.plugins.path("base")
+    async with Engine() as engine:
+        await load_all(bench, engine, ("base", "user"))
+        for asked in (["base"], ["base", "user"]):
+            for text in ("def (", f"class Base:\n    version = '2.0'\n    {BROKEN}\n"):
+                good = base.read_text()
+                base.write_text(text)
+                assert not (await engine.reload_many(asked))["base"].success
+                told = engine.status("user").error
+                assert told is not None
+                assert "rolled back" in told
+                base.write_text(good + "\n")
+                assert (await engine.reload("base")).success
+                assert engine.status("user").error is None
+
+
+async def test_w20_o6_an_error_in_its_own_file_is_one_until_that_is_mended(bench: Bench) -> None:
+    write(bench, "base")
+    write(bench, "user", needs=["base"])
+    path = bench.plugins.path("user")
+    async with Engine() as engine:
+        await load_all(bench, engine, ("base", "user"))
+        good = path.read_text()
+        path.write_text("def (")
+        assert not (await engine.reload("user")).success
+        own = engine.status("user").error
+        base = bench.plugins.path("base")
+        text = base.read_text()
+        base.write_text("def (")
+        assert not (await engine.reload("base")).success
+        assert engine.status("user").error == own
+        base.write_text(text + "\n")
+        assert (await engine.reload("base")).success
+        assert engine.status("user").error == own
+        path.write_text(good)
+        assert (await engine.reload("user")).success
+        assert engine.status("user").error is None
+
+
+async def test_k7_an_engine_closes_with_a_dependent_that_failed(bench: Bench) -> None:
+    write(bench, "base", policy="stop-first")
+    write(bench, "user", needs=["base"])
+    engine = Engine()
+    async with engine:
+        await load_all(bench, engine, ("base", "user"))
+        bench.faults.at("base", "start", raises=ValueError("the new one"))
+        bench.faults.at("user", "start", raises=ValueError("the old one again"), times=None)
+        write(bench, "base", "2.0", policy="stop-first")
+        await engine.reload("base")
+        assert engine.status("user").failed
+        assert not engine.status("base").failed
+        outcome = await engine.unload("base")
+        assert isinstance(outcome, Refused)
+    with pytest.raises(EngineMisuse, match="closed"):
+        _ = engine.counts
+    await engine.close()

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from hot_reload import Engine
-from hot_reload.errors import HookFailed, PluginFault
+from hot_reload.errors import (
+    CycleError,
+    HookFailed,
+    ManifestError,
+    MissingDependency,
+    NotAdmitted,
+    PluginFault,
+)
 from hot_reload.outcome import RolledBack, Stage
 from hot_reload.runtime.fault import (
     AWAITED_LIMIT,
@@ -226,3 +233,11 @@ async def test_c11_a_secret_in_an_answer_of_health_check_is_not_told(tmp_path: P
             assert outcome.failure.stage is Stage.HEALTH
             assert "'healthy': False" in outcome.failure.cause
             assert "hunt" not in repr(outcome)
+
+
+@pytest.mark.parametrize("stage", [Stage.METADATA, Stage.COMMIT])
+def test_hr_watch_10_a_failure_says_whether_it_hangs_on_other_plugins(stage: Stage) -> None:
+    on_others = [MissingDependency("a", "b"), CycleError(("a", "b")), NotAdmitted("taken")]
+    own = [ManifestError("no version"), HookFailed("no"), PluginFault("no")]
+    assert all(failure_of(stage, fault).hangs_on_others for fault in on_others)
+    assert not any(failure_of(stage, fault).hangs_on_others for fault in own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,28 @@ def test_f40_groups_are_those_whose_followers_meet(
     assert sorted(map(sorted, found)) == sorted(map(sorted, expected))
     assert all(group == sorted(group, key=names.index) for group in found)
     assert found == sorted(found, key=lambda group: names.index(group[0]))
+
+
+def test_r6_plugins_that_hang_together_are_grouped_in_one_walk() -> None:
+    count = 600
+    roster, calls = Roster(), 0
+    roster.graph = DependencyGraph(
+        {f"p{n:03d}": (Dependency(f"p{n - 1:03d}"),) if n % 100 else () for n in range(count)}
+    )
+
+    def counted(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    names = [f"p{n:03d}" for n in range(count)]
+    earlier = sys.getprofile()
+    sys.setprofile(counted)
+    try:
+        found = roster.groups(names)
+    finally:
+        sys.setprofile(earlier)
+    assert found == [names[at : at + 100] for at in range(0, count, 100)]
+    assert calls < 20 * count  # asking for each one's followers anew takes far more
 
 
 def test_f40_one_that_meets_two_groups_makes_one_of_them() -> None:

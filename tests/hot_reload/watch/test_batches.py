@@ -90,6 +90,29 @@ async def test_f42_one_that_waits_for_the_mended_other_comes_with_it(pair: Scene
     assert [pair.engine.status(name).error for name in ("base", "top")] == [None, None]
 
 
+async def test_r11_one_that_went_down_with_another_s_reload_comes_back_when_that_is_mended(
+    scene: Scene, tmp_path: Any
+) -> None:
+    port = tmp_path / "port is taken"
+    starts = f"    def start(self): __import__('os').path.exists({str(port)!r}) and 1 / 0\n"
+    exclusive = "    swap_policy = 'stop-first'\n"
+    scene.save("base", 1, extra=exclusive)
+    scene.save("top", 1, extra=NEEDS.format("") + starts)
+    await scene.watch().start()
+    await scene.settle()
+    port.touch()
+    scene.save("base", 2, extra=f"{exclusive}    def start(self): 1 / 0\n")
+    await scene.settle()
+    assert await scene.answers("base") == 1
+    assert scene.engine.status("top").failed
+    port.unlink()
+    scene.save("base", 3, extra=exclusive)
+    await scene.settle()
+    await scene.settle()
+    assert await running(scene) == [3, 1]
+    assert scene.engine.status("top").error is None
+
+
 async def test_f42_so_it_does_after_a_cooldown(scene: Scene) -> None:
     scene.save("base", 1)
     await scene.engine.load(scene.plugins.path("base"))

@@ -224,6 +224,36 @@ async def test_a_dependent_that_came_first_is_loaded_after_its_dependency(scene:
     assert scene.kinds == []
 
 
+async def test_what_is_wrong_with_a_plugin_itself_is_not_asked_again_when_others_change(
+    started: Scene,
+) -> None:
+    redactor = (
+        "class Served:\n    version = '1'\n    def redact(self, event):\n        return event\n"
+    )
+    started.plugins.write("masks", redactor)
+    await started.settle()
+    assert started.kinds == ["Loaded"]
+    started.plugins.write("masks", redactor.replace("redact", "handle"))
+    started.plugins.write("wrong", "class Served:\n    name, version = 'A b', '1'\n")
+    started.plugins.write("odd", "class Served:\n    version = 'none'\n")
+    await started.settle()
+    assert started.kinds == ["RolledBack"] * 3
+    started.save("counter", 2)
+    await started.settle()
+    assert started.kinds == ["Swapped"], "a new counter changes no name, version or role of theirs"
+
+
+async def test_a_taken_name_is_asked_for_again_when_others_change(started: Scene) -> None:
+    started.plugins.write("late", started.source("counter", 7))
+    await started.settle()
+    assert started.kinds == ["RolledBack"], "counter.py has the name"
+    await started.engine.unload("counter")
+    started.plugins.delete("counter")
+    await started.settle()
+    assert await started.answers("counter") == 7
+    assert started.kinds == ["Unloaded", "Loaded"]
+
+
 # HR-WATCH-06: torn files
 
 
