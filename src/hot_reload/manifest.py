@@ -8,7 +8,9 @@ with attributes, such as a dataclass.
 
 from __future__ import annotations
 
+import difflib
 import enum
+import functools
 import inspect
 import re
 from collections.abc import Mapping, Sequence
@@ -58,6 +60,7 @@ _ROLE_METHODS = {
     "redact": Role.REDACTOR,
     "write": Role.SINK,
     "handle": Role.SERVICE,
+    "commands": Role.COMMAND,
 }
 ROLE_METHOD: Mapping[Role, str] = {role: method for method, role in _ROLE_METHODS.items()}
 """The method that a plugin of each role must have."""
@@ -148,18 +151,29 @@ def _merge(declared: dict[str, Any], mapping: object, origin: str) -> None:
     if not isinstance(mapping, Mapping):
         raise ManifestError(
             f"{origin} is a {type(mapping).__name__}, not a mapping",
-            hint=f'write {origin} = {{"name": ..., "version": ...}}',
+            hint=("write @property above it, or " if inspect.ismethod(mapping) else "write ")
+            + f'{origin} = {{"name": ..., "version": ...}}',
         )
     for key, value in mapping.items():
         if origin != "metadata" and key not in FIELDS and key not in FOREIGN_FIELDS:
             raise ManifestError(
-                f"{origin} has the unknown field {key!r}", hint=f"known are {', '.join(FIELDS)}"
+                f"{origin} has the unknown field {key!r}",
+                hint=f"{_step_for(key)}known are {', '.join(FIELDS)}",
             )
         if key in FIELDS:
             declared.setdefault(key, value)
     kind = mapping.get("plugin_type")
     if kind in {role.value for role in Role}:
         declared.setdefault("roles", (kind,))
+
+
+def _step_for(unknown: object) -> str:
+    """What to write instead of a field of this name, where that can be told."""
+    if unknown == "default_config":
+        schema = '{"properties": {"key": {"default": ...}}}'
+        return f"write each default with its key in config_schema: {schema}; "
+    close = difflib.get_close_matches(str(unknown).lower(), FIELDS, n=1)
+    return f"did you mean {close[0]!r}? " if close else ""
 
 
 def _record(value: object) -> object:
@@ -184,6 +198,7 @@ def _name(value: object, field_name: str = "name") -> str:
 _PLAIN_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,9}")
 
 
+@functools.lru_cache(maxsize=128)  # a reload reads mostly the version that it read before
 def _is_version(text: str) -> bool:
     if _PLAIN_VERSION.fullmatch(text):
         return True
@@ -209,7 +224,8 @@ def _version(name: str, value: object) -> str:
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise ManifestError(f"{name} is a {type(value).__name__}, not a string: {value!r:.80}")
-    return value
+    # Plain: outcomes keep it, and one of a class of the plugin's own would keep that alive.
+    return str.__str__(value)
 
 
 def _items(name: str, value: object) -> Sequence[object]:
@@ -280,7 +296,8 @@ def _roles(value: object, plugin: object) -> tuple[Role, ...]:
             raise ManifestError(
                 f"role {role.value!r} is declared, but {type(plugin).__name__} has no method "
                 f"{method!r}",
-                hint=f"write def {method}(self, event), or drop the role",
+                hint=f"write def {method}({'self' if role is Role.COMMAND else 'self, event'}), "
+                "or drop the role",
             )
     return roles
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hot_reload.config.schema import validate_config
 from hot_reload.errors import ManifestError
 from hot_reload.manifest import (
     FIELDS,
@@ -165,6 +166,13 @@ def test_metadata_that_is_no_mapping() -> None:
         read_manifest(module_with(PLUGIN_META=[]), Bare(), default_name="c")
 
 
+def test_f02_a_metadata_method_is_told_what_makes_a_property_of_it() -> None:
+    plugin = type("Plugin", (), {"metadata": lambda self: {"version": "1"}})()
+    with pytest.raises(ManifestError, match="metadata is a method") as caught:
+        read_manifest(module_with(), plugin, default_name="c")
+    assert str(caught.value.hint).startswith("write @property above it, or metadata = {")
+
+
 @pytest.mark.parametrize(
     ("declared", "expected"),
     [
@@ -240,3 +248,26 @@ def test_f16_a_file_whose_name_cannot_be_the_plugins_says_so(stem: str) -> None:
     assert "rename the file" in str(caught.value.hint)
     named = module_with(PLUGIN_META={"version": "1.0", "name": "mine"})
     assert read_manifest(named, Bare(), default_name=stem).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("field", "step"),
+    [
+        ("versoin", "did you mean 'version'? "),
+        ("default_config", 'with its key in config_schema: {"properties": {"key": {"default": ...'),
+        ("frobnicate", ""),
+        (5, ""),
+    ],
+)
+def test_f02_an_unknown_field_comes_with_the_next_step(field: Any, step: str) -> None:
+    module = module_with(PLUGIN_META={"version": "1", field: {}})
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(module, Bare(), default_name="counter")
+    hint = str(caught.value.hint)
+    assert step in hint
+    assert "known are name, version" in hint
+
+
+def test_f02_the_step_for_a_default_config_is_one_that_goes() -> None:
+    schema = {"properties": {"key": {"default": 7}}}
+    assert validate_config(schema, {}) == {"key": 7}

@@ -28,6 +28,7 @@ from hot_reload.ports import Files
 from hot_reload.runtime.arguments import given_name
 from hot_reload.runtime.engine import Engine
 from hot_reload.runtime.roster import PluginStatus
+from hot_reload.source.bindings import Texts
 from hot_reload.source.code import compile_source
 from hot_reload.source.declared import declared_dependencies
 from hot_reload.source.snapshot import (
@@ -37,6 +38,7 @@ from hot_reload.source.snapshot import (
     SourceSnapshot,
     take_snapshot,
 )
+from hot_reload.source.validate import UNREACHED
 from hot_reload.watch.watcher import Watcher
 
 
@@ -187,20 +189,24 @@ def _source_kind(path: Path) -> FindingKind:
 
 
 def _of_source(snapshot: SourceSnapshot, engine: Engine) -> Iterator[Finding]:
+    reached = Texts(snapshot).reached
     for dotted, file in snapshot.files.items():
+        imported = dotted in reached
         try:
             compile_source(file)
         except SourceSyntaxError as fault:
+            hint = "Correct the line; the running version serves on meanwhile"
             yield Finding(
                 kind=FindingKind.SYNTAX,
-                blocks=True,
+                blocks=imported,
                 text=str(fault),
-                hint="Correct the line; the running version serves on meanwhile",
+                hint=hint if imported else UNREACHED.capitalize(),
                 file=fault.file,
                 line=fault.line,
             )
         else:
-            yield from _of_imports(file, dotted, snapshot, loaded_now(engine))
+            if imported:
+                yield from _of_imports(file, dotted, snapshot, loaded_now(engine))
     yield from _of_dependencies(snapshot, engine)
 
 

@@ -19,13 +19,14 @@ from hot_reload.errors import (
     ManifestError,
     MissingDependency,
     PluginFault,
+    SourceSyntaxError,
 )
 from hot_reload.hooks import bind, check_arguments, check_call
 from hot_reload.manifest import ROLE_METHOD, read_manifest
 from hot_reload.outcome import Failure, Role, Stage
 from hot_reload.runtime.context import PluginContext
 from hot_reload.runtime.discovery import candidates, find_factory
-from hot_reload.runtime.fault import hook_failed
+from hot_reload.runtime.fault import cause_of, failure_of, hook_failed
 from hot_reload.runtime.generation import TRANSFORMS, Generation
 from hot_reload.runtime.immediate import may_wait
 from hot_reload.runtime.leftover import own_tasks
@@ -37,7 +38,7 @@ from hot_reload.source.lookalike import remarks
 from hot_reload.source.namespace import Namespace, Neighbours
 from hot_reload.source.process_state import Watch
 from hot_reload.source.snapshot import SourceSnapshot
-from hot_reload.source.validate import validate
+from hot_reload.source.validate import UNREACHED, validate
 
 _GENERATORS = frozenset({AsyncGeneratorType, GeneratorType})
 _NO_PLUGINS = _GENERATORS | {bool, bytes, dict, float, frozenset, int, list, set, str, tuple}
@@ -80,20 +81,24 @@ class Building:
     async def build(self, new: Generation, *, force: bool = False) -> None:
         """Compile, import, find the plugin, construct it, and read what it says of itself."""
         self._enter(Stage.SYNTAX)
-        new.namespace.compile_all()
-        new.remarks = _remarks(new.snapshot)
+        new.remarks = _remarks(new.snapshot, new.namespace.compile_all())
         if self._machinery.imports.validate:
             self._validate(new, force=force)
+        self._ask_host(new)
         self._enter(Stage.IMPORT)
         await self._preflight(new)
         module = await self._import(new)
         self._enter(Stage.PLUGIN)
         factory, classes = self._find(new, module)
-        config = self._configure(new, module, classes)
+        schema = schema_of(module, classes[0] if len(classes) == 1 else None)
+        config = self._configure(new, schema)
         self._enter(Stage.CONSTRUCT)
         await self._construct(new, factory, config)
         self._enter(Stage.METADATA)
         self._describe(new, module)
+        late = new.described.config_schema
+        if late is not schema and isinstance(late, (type, Mapping)):
+            self._configure(new, late)  # only the object could say it: a property, a factory's
 
     def _validate(self, new: Generation, *, force: bool) -> None:
         current = self._slot.current
@@ -105,6 +110,20 @@ class Building:
         fault = found.fault(force=force)
         if fault is not None:
             raise fault
+
+    def _ask_host(self, new: Generation) -> None:
+        for check in self._machinery.imports.checks:
+            try:
+                why = check(new.snapshot)
+                if why is not None and not isinstance(why, str):
+                    raise TypeError(f"it gave {why!r:.80} where a reason or None belongs")
+            except KeyboardInterrupt:  # the user's
+                raise
+            except BaseException as error:
+                why = f"it raised {cause_of(error)}; mend it, or take it out"
+            if why is not None:
+                file = str(new.snapshot.main.path)
+                raise ImportRefused(f"a check of the host refuses it: {why}", file=file)
 
     async def _preflight(self, new: Generation) -> None:
         preflight = self._machinery.imports.preflight
@@ -126,12 +145,17 @@ class Building:
     async def _import(self, new: Generation) -> ModuleType:
         missing: list[str] = []
         absent: list[str] = []
+        unforeseen: list[SourceSyntaxError] = []
 
         def execute() -> ModuleType:
             try:
                 return new.namespace.execute()
             except ModuleNotFoundError as error:
                 missing.append(str(error.name))
+                raise
+            except SourceSyntaxError as error:  # of a module that it imports by a computed name
+                again = SourceSyntaxError(str(error), file=error.file, line=error.line)
+                unforeseen.append(again)  # the one that was raised holds the body's frames
                 raise
 
         file = str(new.snapshot.main.path)
@@ -145,7 +169,7 @@ class Building:
             fault.file = fault.file or file
             await self._end_tasks(new)
             absent = new.namespace.absent() if missing else []
-            if not absent:
+            if not (absent or unforeseen):
                 if missing and fault.hint is None:
                     fault.hint = (
                         f"if it is a distribution of that name: python -m pip install {missing[0]}"
@@ -153,6 +177,9 @@ class Building:
                 raise
         finally:
             new.remarks += tuple(Failure(Stage.IMPORT, text, file) for text in watch.remarks)
+        if unforeseen:
+            self._enter(Stage.SYNTAX)
+            raise unforeseen[0]
         if absent:
             self._enter(Stage.METADATA)  # where a dependency that nothing imports is missed, too
             unmet = MissingDependency(self._slot.name, absent[0])
@@ -182,11 +209,8 @@ class Building:
             raised = hook_failed(error, "the module, as its plugin was looked for,", new.origin)
         raise raised
 
-    def _configure(
-        self, new: Generation, module: ModuleType, classes: Sequence[type]
-    ) -> Mapping[str, Any]:
+    def _configure(self, new: Generation, schema: Any) -> Mapping[str, Any]:
         """The config as the plugin is given it: by a mapping, with the defaults that this has."""
-        schema = schema_of(module, classes[0] if len(classes) == 1 else None)
         if schema is None and not new.config:
             return new.config
         if schema is not None:
@@ -207,17 +231,18 @@ class Building:
         self, new: Generation, factory: Callable[[PluginContext], Any], config: Mapping[str, Any]
     ) -> None:
         new.context = PluginContext(self._slot.name, new.number, config, self._machinery.app)
-        new.plugin = await self._machinery.hooks.call(
+        made = await self._machinery.hooks.call(
             "the constructor",
             factory,
             new.context,
             origin=new.origin,
             deadline_seconds=self._steps.time_left("the constructor"),
         )
-        fault = _no_plugin(new.plugin, (self._machinery.app, new.context))
+        fault = _no_plugin(made, (self._machinery.app, new.context))
         if fault is not None:
             fault.file = str(new.snapshot.main.path)
             raise fault
+        new.plugin = made  # now: of the host's own object nothing would have to end
 
     def _describe(self, new: Generation, module: ModuleType) -> None:
         try:
@@ -304,12 +329,19 @@ def _no_plugin(made: Any, strangers: Sequence[object]) -> ManifestError | None:
     return None
 
 
-def _remarks(snapshot: SourceSnapshot) -> tuple[Failure, ...]:
-    return tuple(
-        Failure(Stage.SYNTAX, each.text, each.file, each.line)
-        for file in snapshot.files.values()
-        for each in remarks(file)
-    )
+def _remarks(
+    snapshot: SourceSnapshot, unread: Mapping[str, SourceSyntaxError]
+) -> tuple[Failure, ...]:
+    """What to tell of a plugin's text; ``unread`` does not compile, and nothing imports it."""
+    found: list[Failure] = []
+    for name, file in snapshot.files.items():
+        fault = unread.get(name)
+        if fault is not None:
+            fault.hint = UNREACHED
+            found.append(failure_of(Stage.SYNTAX, fault))
+            continue
+        found += [Failure(Stage.SYNTAX, e.text, e.file, e.line) for e in remarks(file)]
+    return tuple(found)
 
 
 def _file_name(top: str) -> str:

@@ -1,13 +1,15 @@
-"""What a generation leaves behind: tasks of its own code that nobody but it knows of."""
+"""What a generation leaves behind: tasks and threads of its own that nobody else knows of."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hot_reload.outcome import Failure, Stage
 from hot_reload.runtime.fault import shown, standing
 from hot_reload.runtime.generation import Generation
+from hot_reload.source.threads import TELLTALES, own_threads
 
 TOLD_LIMIT = 5
 NAME_LIMIT = 80
@@ -48,6 +50,29 @@ async def told_tasks(generation: Generation) -> list[Failure]:
             )
         )
     return told
+
+
+async def told_threads(
+    generation: Generation, grace: Callable[[asyncio.Future[Any]], Awaitable[object]]
+) -> list[Failure]:
+    """A warning for each that goes on after ``grace``, which is how long one may take to end."""
+    files = generation.snapshot.files.values()
+    if not any(each in file.data for file in files for each in TELLTALES):
+        return []
+    owns = generation.namespace.owns
+    if not own_threads(owns):
+        return []
+    await grace(asyncio.get_running_loop().create_future())
+    return [
+        Failure(
+            Stage.RELEASE,
+            f"thread {shown(each.name, NAME_LIMIT)!r} runs its code on after its end",
+            each.file,
+            each.line,
+            hint="end it in stop(), and join it there",
+        )
+        for each in own_threads(owns)[:TOLD_LIMIT]
+    ]
 
 
 def _runs(task: asyncio.Task[Any], top: str) -> bool:

@@ -52,6 +52,7 @@ _ZONES = frozenset({type(None), datetime.timezone, zoneinfo.ZoneInfo})
 
 _SIZED = frozenset({str, bytes, bytearray})
 _TOO_MUCH = "keep so much in a file or a database of the plugin's, and carry where it is"
+_CHANGES = "return a copy from get_reload_state, made while no other thread changes it"
 _HINT = "return plain data from get_reload_state: numbers, text, lists, dicts and the like"
 
 
@@ -122,8 +123,15 @@ class _Copier:
         self._open.add(id(value))
         try:
             return rebuild(self, value, path, depth + 1)
+        except RecursionError:
+            raise
+        except RuntimeError as error:  # iterating over what another thread adds to
+            change = str(error)
         finally:
             self._open.discard(id(value))
+        raise StateError(
+            f"{path} cannot be carried: it changed while it was copied ({change})", hint=_CHANGES
+        )
 
 
 def _described(value: Any) -> str:

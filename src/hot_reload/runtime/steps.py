@@ -27,7 +27,7 @@ from hot_reload.ports import SavedState
 from hot_reload.runtime.fault import failure_of, hook_failed
 from hot_reload.runtime.generation import Generation
 from hot_reload.runtime.keeping import keep, kept
-from hot_reload.runtime.leftover import told_tasks
+from hot_reload.runtime.leftover import told_tasks, told_threads
 from hot_reload.runtime.lifecycle import HookCall
 from hot_reload.runtime.machinery import Machinery
 from hot_reload.runtime.rescue import rescue
@@ -272,6 +272,7 @@ class Steps:
                     cause = f"task {task.get_name()!r} swallowed its cancellation and is leaked"
                     warnings.append(Failure(Stage.RELEASE, cause))
             warnings += await told_tasks(generation)
+        warnings += await told_threads(generation, self.grace)
         self._machinery.graveyard.bury(self._slot.name, generation)
         generation.let_go()
         return warnings

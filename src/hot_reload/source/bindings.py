@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,8 +18,16 @@ from typing import TypeAlias
 from hot_reload.source.snapshot import SourceFile, SourceSnapshot
 
 IMPORT_CHAIN_LIMIT = 16
+_BY_NAME = re.compile(
+    rb"\b(__import__|import_module|iter_modules|walk_packages|exec_module|run_module)\b"
+)
+"""With one of these words a module may import others whose names it computes."""
 
 Scope: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
+
+
+UNPARSED = (SyntaxError, ValueError, MemoryError, RecursionError)
+"""What the parser raises for a text that it cannot take."""
 
 
 class Unbound(enum.Enum):
@@ -82,7 +91,11 @@ class Text:
 
 
 class Texts:
-    """The modules of a snapshot, each parsed when it is first asked for."""
+    """The modules of a snapshot, each parsed when it is first asked for.
+
+    To go through them passes over those that do not parse and that nothing imports, such as
+    the templates of files to come.
+    """
 
     def __init__(self, snapshot: SourceSnapshot) -> None:
         self.snapshot = snapshot
@@ -94,7 +107,61 @@ class Texts:
         return self._kept[name]
 
     def __iter__(self) -> Iterator[Text]:
-        return (self[name] for name in self.snapshot.files)
+        for name in self.snapshot.files:
+            try:
+                text = self[name]
+            except UNPARSED:
+                if name in self.reached:
+                    raise
+            else:
+                yield text
+
+    @cached_property
+    def reached(self) -> frozenset[str]:
+        """The modules that the plugin may import, itself among them.
+
+        They are those that import statements lead to, wherever these stand. Where a module on
+        the way imports by a name that it computes, every one of its packages' counts; a folder
+        without ``__init__.py`` is then taken for data.
+        """
+        found: dict[str, None] = {}
+        waiting = [""]
+        while waiting:
+            name = waiting.pop()
+            if name in found or name not in self.snapshot.files:
+                continue
+            found[name] = None
+            waiting += self._led_to(name)
+        return frozenset(found)
+
+    def _led_to(self, module: str) -> Iterator[str]:
+        """What running ``module`` may import of the plugin's own, there or not."""
+        if _BY_NAME.search(self.snapshot.files[module].data):
+            yield from filter(self._is_packaged, self.snapshot.files)
+        try:
+            tree = self[module].tree
+        except UNPARSED:
+            return
+        for node in ast.walk(tree):
+            if not isinstance(node, (ast.Import, ast.ImportFrom)):
+                continue
+            for name in self.imported(module, node):
+                if name.own is None:
+                    continue
+                yield from _with_packages(name.own)
+                inner = f"{name.own}." if name.own else ""
+                if name.symbol == "*":  # those that its __all__ names, whatever that is
+                    yield from (
+                        each
+                        for each in self.snapshot.files
+                        if each.startswith(inner) and "." not in each[len(inner) :]
+                    )
+                elif name.symbol is not None:
+                    yield f"{inner}{name.symbol}"
+
+    def _is_packaged(self, name: str) -> bool:
+        *around, _ = _with_packages(name)
+        return self.snapshot.packages.issuperset(around)
 
     def look_up(self, module: str, name: str, *, links: int = 0) -> Bound | Unbound:
         """What ``name`` means in ``module`` when it has been imported."""
@@ -168,6 +235,12 @@ class Texts:
             return None
         parts = [*package[: len(package) - up], *((statement.module or "").split("."))]
         return ".".join(each for each in parts if each)
+
+
+def _with_packages(name: str) -> list[str]:
+    """The names of the packages around a module, the plugin first, then its own."""
+    parts = name.split(".")
+    return ["", *(".".join(parts[:length]) for length in range(1, len(parts) + 1))]
 
 
 def names_bound(node: ast.AST) -> Iterator[str]:

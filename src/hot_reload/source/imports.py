@@ -50,7 +50,7 @@ def unresolved_imports(texts: Texts, dependencies: Collection[str] = ()) -> Iter
                 missing = _missing(texts, text, statement, name)
                 if missing is not None:
                     why, sure, distribution = missing
-                    certain = sure and not late
+                    certain = sure and not late and text.name in texts.reached
                     file, line = str(text.file.path), statement.lineno
                     yield Unresolved(why, file, line, certain, distribution)
 

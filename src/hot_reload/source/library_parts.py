@@ -122,6 +122,36 @@ def _compare_limits(old: Sequence[Any], new: Sequence[Any]) -> Comparison:
             )
 
 
+def _loggers() -> tuple[frozenset[str], frozenset[str]]:
+    """The loggers that there are, and those that are disabled."""
+    loggers = logging.root.manager.loggerDict.copy()
+    # By their own dictionaries: a class of loggers may be a plugin's.
+    disabled = [name for name, each in loggers.items() if each.__dict__.get("disabled")]
+    return frozenset(loggers), frozenset(disabled)
+
+
+def _same_loggers(old: Sequence[frozenset[str]], new: Sequence[frozenset[str]]) -> bool:
+    return old[1] == new[1]
+
+
+def _compare_loggers(old: Sequence[frozenset[str]], new: Sequence[frozenset[str]]) -> Comparison:
+    names = sorted(new[1].intersection(old[0]).difference(old[1]))
+    if not names:
+        return
+
+    def restore() -> None:
+        for name in names:
+            logging.getLogger(name).disabled = False
+
+    text = f"disabled the logger {names[0]!r}"
+    if len(names) > 1:
+        text = (
+            f"disabled {len(names)} loggers, such as {names[0]!r}; disable_existing_loggers is "
+            "the default of logging.config"
+        )
+    yield text, restore
+
+
 def _fault_handler(on: bool) -> None:
     (faulthandler.enable if on else faulthandler.disable)()
 
@@ -161,6 +191,7 @@ LIBRARY_PARTS: tuple[Part, ...] = (
     setting("profile function of new threads", threading.getprofile, threading.setprofile),
     attribute("sys.dont_write_bytecode", sys, "dont_write_bytecode"),
     attribute("sys.pycache_prefix", sys, "pycache_prefix"),
+    Part("logger", _loggers, _compare_loggers, _same_loggers),
     attribute("logging.raiseExceptions", logging, "raiseExceptions"),
     attribute("logging.lastResort", logging, "lastResort"),
 )

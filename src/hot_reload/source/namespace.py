@@ -25,6 +25,7 @@ import itertools
 import linecache
 import logging
 import os
+import re
 import sys
 import threading
 import typing
@@ -32,9 +33,11 @@ import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import FrameType, ModuleType, SimpleNamespace
 from typing import Any, Protocol
 
+from hot_reload.errors import SourceSyntaxError
+from hot_reload.source.bindings import Texts
 from hot_reload.source.code import CodeCache
 from hot_reload.source.imports import imported_tops
 from hot_reload.source.snapshot import SourceSnapshot
@@ -102,18 +105,38 @@ class Namespace:
         _Finder.install()
         return importlib.import_module(self.top)
 
-    def compile_all(self) -> None:
+    def compile_all(self) -> dict[str, SourceSyntaxError]:
         """Compile every file, before anything of it runs.
 
+        Returns:
+            What does not compile and is not imported by the plugin's text, by dotted name.
+
         Raises:
-            SourceSyntaxError: a file does not compile.
+            SourceSyntaxError: a file that the plugin imports does not compile.
         """
-        for file in self.snapshot.files.values():
-            self._codes.code(file)
+        faults: dict[str, SourceSyntaxError] = {}
+        for name, file in self.snapshot.files.items():
+            try:
+                self._codes.code(file)
+            except SourceSyntaxError as fault:
+                faults[name] = fault.with_traceback(None)  # that would hold this namespace
+        if faults:
+            reached = Texts(self.snapshot).reached
+            for name in faults:
+                if name in reached:
+                    raise faults.pop(name)  # not left in a frame that it then refers to
+        return faults
 
     def modules(self) -> Mapping[str, ModuleType]:
         """The modules of this generation that have been imported, by full name."""
         return self._modules
+
+    def owns(self, frame: FrameType) -> bool:
+        """Whether ``frame`` runs code of this generation, be its module imported or failed.
+
+        By identity: another engine's generation may have, or have had, the same name.
+        """
+        return frame.f_builtins is self._builtins
 
     def reachable(self) -> list[Namespace]:
         """The neighbours that its text may import, each after those that it may import itself.
@@ -240,7 +263,15 @@ class Namespace:
             top, dot, rest = name.partition(".")
             mapped = self._names.get(top) or self._borrow(top)
             if mapped is None:
-                return builtins.__import__(name, globals, locals, fromlist or (), 0)
+                try:
+                    return builtins.__import__(name, globals, locals, fromlist or (), 0)
+                except ModuleNotFoundError as error:
+                    if self._neighbours is None and error.name == top and _is_plugin(top):
+                        error.msg = (
+                            f"{error}; it is a plugin's: declare it in the dependencies of the "
+                            "one that imports it"
+                        )
+                    raise
             full_name = f"{mapped}{dot}{rest}"
         else:
             package = str((globals or {}).get("__package__") or "")
@@ -411,6 +442,26 @@ def _namespace(top: str) -> Namespace | None:
     return None if held is None else held()
 
 
+def as_written(text: str) -> str:
+    """``text`` with the names of modules as authors write them: ``counter`` for ``counter@g7``."""
+    return _NUMBER.sub("", text)
+
+
+def missing_of_a_plugin(name: str) -> str | None:
+    """What to do about the missing module ``name``, where it would be a plugin's own, which no
+    installation brings; None: it is nobody's."""
+    written = as_written(name)
+    if written == name:
+        return None
+    return (
+        f"no plugin has the module {written!r}: add its file (in no folder that is a link, which "
+        "is not followed), or mend the import"
+    )
+
+
+_NUMBER = re.compile(rf"(?<=\w){MARK}\d+(?:x\d+)?\b")
+
+
 def is_elsewhere(name: object) -> bool:
     """Whether a module of this name is, or was, that of an engine on another thread.
 
@@ -427,6 +478,11 @@ def is_elsewhere(name: object) -> bool:
 def _may_shadow(top: str) -> bool:
     """Whether a plugin's file of this name is what others mean by ``import top``."""
     return top not in sys.stdlib_module_names
+
+
+def _is_plugin(top: str) -> bool:
+    """Whether a plugin that is loaded now is imported as ``top``."""
+    return _may_shadow(top) and any(each.partition(MARK)[0] == top for each in list(_live))
 
 
 def _stands_elsewhere(top: str) -> bool:

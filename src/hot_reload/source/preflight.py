@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hot_reload.errors import EngineMisuse, HookFailed, HookTimeout, ImportRefused, PluginFault
+from hot_reload.source.namespace import as_written, missing_of_a_plugin
 from hot_reload.source.snapshot import SourceSnapshot
 
 ANSWER_GRACE_SECONDS = 5.0
@@ -302,7 +303,8 @@ def _reported(text: str) -> dict[str, Any] | None:
     if not isinstance(report, dict) or not report.keys() >= _REPORTED:
         return None
     kind = Verdict.RAISED
-    told = f"raised {report['type']}: {report['text']}".removesuffix(": ")
+    text = as_written(str(report["text"])) if report["missing"] else report["text"]
+    told = f"raised {report['type']}: {text}".removesuffix(": ")
     hint = None
     if report["forked"]:
         kind, told = Verdict.FORKED, "forked the process, which would make two hosts of one"
@@ -311,8 +313,10 @@ def _reported(text: str) -> dict[str, Any] | None:
         kind, told = Verdict.OUT_OF_MEMORY, "wanted more memory than a preflight may have"
         hint = "raise PreflightSettings.memory_bytes if it honestly needs so much"
     elif report["missing"]:
-        name = report["missing"]
-        hint = f"if it is a distribution of that name: python -m pip install {name}"
+        name = str(report["missing"])
+        hint = missing_of_a_plugin(name) or (
+            f"if it is a distribution of that name: python -m pip install {name}"
+        )
     place = {each: report[each] for each in ("file", "line", "traceback")}
     return {"verdict": kind, "text": told, "hint": hint, **place}
 

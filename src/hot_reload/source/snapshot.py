@@ -91,7 +91,8 @@ def take_snapshot(
 ) -> SourceSnapshot:
     """Read the plugin at ``path``, a module file or a package's directory.
 
-    Links are followed as long as they stay inside the directory that holds the plugin. Of
+    Links are followed as long as they stay inside the directory that holds the plugin; those
+    to folders inside of a package are not, for they may lead round in a circle. Of
     ``known``, an earlier snapshot of the same path, the files are kept whose bytes are what
     was read now: they are hashed already. It is the answer where all of them are.
 

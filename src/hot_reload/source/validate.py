@@ -29,6 +29,8 @@ from hot_reload.source.snapshot import SourceSnapshot
 API_VERSION = "1.0"
 """What a plugin's ``HOT_RELOAD_API``, a range such as ">=1,<2", is held against."""
 API_NAME = "HOT_RELOAD_API"
+UNREACHED = "nothing in the plugin imports it; correct it, or give it another suffix than .py"
+"""What to do about a file that does not compile and does no harm by that."""
 
 
 class Severity(enum.Enum):
@@ -108,40 +110,44 @@ def validate(
     ``plugins`` are the names and versions of the plugins that are there (None: not known),
     ``roles`` those of the version that runs now, ``configured`` whether it is given a config.
     """
-    broken = tuple(_syntax(snapshot))
-    if broken:
-        return Validation(broken)
-    checking = _Checking(snapshot, plugins, frozenset(roles), configured)
-    return Validation(tuple(checking.findings()))
+    texts = Texts(snapshot)
+    syntax = Validation(tuple(_syntax(texts)))
+    if syntax.stopping():
+        return syntax
+    checking = _Checking(texts, plugins, frozenset(roles), configured)
+    return Validation((*syntax.findings, *checking.findings()))
 
 
-def _syntax(snapshot: SourceSnapshot) -> Iterator[Finding]:
-    for file in snapshot.files.values():
+def _syntax(texts: Texts) -> Iterator[Finding]:
+    for name, file in texts.snapshot.files.items():
+        place, line = str(file.path), None
         try:
             compile_source(file)
             ast.parse(file.data)
+            continue
         except SourceSyntaxError as fault:
-            yield Finding(
-                Rule.SYNTAX, Severity.ERROR, str(fault), fault.file or str(file.path), fault.line
-            )
+            text, line = str(fault), fault.line
         except (MemoryError, RecursionError) as error:
             text = f"{type(error).__name__}: nested too deeply to be read"
-            yield Finding(Rule.SYNTAX, Severity.ERROR, text, str(file.path))
+        if name in texts.reached:
+            yield Finding(Rule.SYNTAX, Severity.ERROR, text, place, line)
+        else:
+            yield Finding(Rule.SYNTAX, Severity.WARNING, text, place, line, UNREACHED)
 
 
 class _Checking:
     def __init__(
         self,
-        snapshot: SourceSnapshot,
+        texts: Texts,
         plugins: Mapping[str, str] | None,
         roles: frozenset[Role],
         configured: bool,
     ) -> None:
-        self._snapshot = snapshot
+        snapshot = self._snapshot = texts.snapshot
         self._plugins = plugins
         self._roles = roles
         self._configured = configured
-        self._texts = Texts(snapshot)
+        self._texts = texts
         self._file = str(snapshot.main.path)
         self._needs = declared_dependencies(snapshot)
 

@@ -150,6 +150,18 @@ async def test_f64_syntax_in_every_file_with_its_line(stage: Stage, engine: Engi
     found = diagnose(engine, "chat")
     syntax = [each for each in found.findings if each.kind is FindingKind.SYNTAX]
     assert [(Path(str(each.file)).name, each.line) for each in syntax] == [("a.py", 2), ("b.py", 1)]
+    assert all(each.blocks for each in syntax)
+
+
+async def test_f64_a_file_that_nothing_imports_blocks_nothing(stage: Stage, engine: Engine) -> None:
+    sources = {"__init__": "class C:\n    version = '1'\n", "a": "class {{ name }}:\n", "b": ""}
+    path = stage.plugins.write_package("chat", sources)
+    stage.plugins.write("chat/b", "import tool_of_nobody\n")
+    assert (await engine.load(path)).success
+    found = diagnose(engine, "chat")
+    assert not [str(each) for each in found.findings if each.blocks]
+    assert "another suffix than .py" in the(found, FindingKind.SYNTAX).hint
+    assert FindingKind.MISSING_IMPORT not in {each.kind for each in found.findings}
 
 
 IMPORTS = """

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hot_reload import Engine
+from hot_reload import Engine, Settings
 from hot_reload.runtime.leftover import TOLD_LIMIT
 
 if TYPE_CHECKING:
@@ -111,3 +112,76 @@ async def test_nobody_looks_where_nothing_is_async(
         monkeypatch.setattr(asyncio, "all_tasks", looked)
         assert (await engine.reload("counter", force=True)).success
         monkeypatch.undo()
+
+
+THREADED = """
+import threading
+
+class Counter:
+    version = "1.0"
+    go = None
+
+    def start(self):
+        self.go = threading.Event()
+        self.thread = threading.Thread(target=self.poll, name="poll", daemon=True)
+        self.thread.start()
+
+    def poll(self):
+        self.go.wait()
+
+    {stop}
+"""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_c4_r8_a_thread_that_goes_on_after_the_end_is_told_with_its_line(
+    bench: Bench, fails: bool
+) -> None:
+    path = bench.plugins.write("counter", "class Counter:\n    version = '0.9'\n    go = None\n")
+    async with Engine(settings=Settings(cancel_grace_seconds=0.001)) as engine:
+        (await engine.load(path)).unwrap()
+        after = "" if not fails else "def on_reload(self): raise ValueError"
+        bench.plugins.write("counter", THREADED.format(stop=after))
+        outcome = await engine.reload("counter")
+        assert outcome.success is not fails
+        if not fails:
+            assert outcome.warnings == ()
+            thread = engine.plugin("counter").thread
+            outcome = await engine.reload("counter", force=True)
+        else:
+            thread = next(each for each in threading.enumerate() if each.name.startswith("poll"))
+        (warning,) = outcome.warnings
+        assert warning.cause == "thread 'poll' runs its code on after its end"
+        assert (warning.file, warning.line) == (str(path), 13)
+        assert "join" in (warning.hint or "")
+        go = thread._target.__self__.go
+        go.set()
+        thread.join()
+        if not fails:
+            go = engine.plugin("counter").go
+            thread = engine.plugin("counter").thread
+        go.set()
+        thread.join()
+
+
+async def test_c4_r8_a_thread_that_its_stop_ends_is_none(bench: Bench) -> None:
+    path = bench.plugins.write("counter", THREADED.format(stop="def stop(self): self.go.set()"))
+    async with Engine() as engine:
+        (await engine.load(path)).unwrap()
+        thread = engine.plugin("counter").thread
+        assert (await engine.reload("counter", force=True)).warnings == ()
+        thread.join()
+        assert (await engine.unload("counter")).warnings == ()
+
+
+async def test_i18_a_thread_that_a_failed_import_began_is_told(bench: Bench) -> None:
+    path = bench.plugins.write("counter", THREADED.format(stop="") + "Counter().start()\n1 / 0\n")
+    async with Engine(settings=Settings(cancel_grace_seconds=0.001)) as engine:
+        outcome = await engine.load(path)
+        assert not outcome.success
+        assert [each.cause for each in outcome.warnings] == [
+            "thread 'poll' runs its code on after its end"
+        ]
+    (thread,) = (each for each in threading.enumerate() if each.name == "poll")
+    thread._target.__self__.go.set()  # type: ignore[attr-defined]
+    thread.join()

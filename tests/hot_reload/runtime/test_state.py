@@ -12,13 +12,16 @@ import pathlib
 import threading
 import uuid
 import zoneinfo
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hot_reload import Engine
 from hot_reload.errors import StateError
+from hot_reload.outcome import RolledBack, Stage
 from hot_reload.runtime import state as module
 from hot_reload.runtime.state import copied
 
@@ -46,6 +49,15 @@ STATES = st.recursive(
     ),
     max_leaves=12,
 )
+
+CHANGING = """
+class A:
+    version = "{version}"
+    state = None
+    def handle(self, request): return {version}
+    def get_reload_state(self): return {{"all": self.state}}
+    def set_reload_state(self, state): self.state = state["all"]
+"""
 
 
 def typed(value: Any) -> object:
@@ -209,3 +221,34 @@ def test_S12_an_instance_of_the_plugins_own_class_is_explained() -> None:
     odd = type("Odd", (), {})
     odd.__module__ = None  # type: ignore[assignment]
     assert "$ cannot be carried" in refused(odd())
+
+
+@pytest.mark.parametrize("kind", [dict, collections.OrderedDict, set, collections.deque])
+async def test_s5_state_that_changes_while_it_is_copied_is_refused_and_raises_nowhere(
+    kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(CHANGING.format(version=1))
+    async with Engine() as engine:
+        await engine.load(file)
+        plugin = engine.plugin("a")
+        first: Any = (1,)  # what is copied first is, as by a thread of the plugin's, what adds more
+        plugin.state = kind({first: 0, 2: 0}) if issubclass(kind, dict) else kind([first, 2])
+
+        def another_one(copier: Any, value: Any, path: str, depth: int) -> tuple[Any, ...]:
+            if isinstance(plugin.state, dict):
+                plugin.state["new"] = 1
+            else:
+                getattr(plugin.state, "add" if kind is set else "append")("new")
+            return tuple(value)
+
+        monkeypatch.setitem(module._CONTAINERS, tuple, another_one)
+        file.write_text(CHANGING.format(version=2))
+        outcome = await engine.reload("a")
+        assert isinstance(outcome, RolledBack)
+        assert outcome.failure.stage is Stage.CAPTURE
+        assert "$['all'] cannot be carried: it changed while it was copied" in outcome.failure.cause
+        assert await engine.use("a") == 1
+        monkeypatch.undo()
+        assert (await engine.reload("a")).success
+        assert await engine.use("a") == 2

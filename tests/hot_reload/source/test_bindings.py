@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,49 @@ def test_what_the_text_does_not_say_is_not_answered(case: str) -> None:
 def test_a_module_that_nothing_else_of_the_package_goes_by_is_that_module() -> None:
     texts = texts_of({"": "from . import x\n", "x": ""})
     assert texts.look_up("", "x") is Unbound.MODULE
+
+
+REACHED: dict[str, tuple[dict[str, str], set[str]]] = {
+    "absolute": ({"": "import counter.a.b"}, {"", "a", "a.b"}),
+    "relative": ({"": "from .a import b"}, {"", "a", "a.b"}),
+    "relative, of a symbol": ({"": "from .a import name"}, {"", "a"}),
+    "in a function, under a condition, for types": (
+        {"": "def f():\n    from . import a\nif TYPE_CHECKING:\n    from . import c"},
+        {"", "a", "c"},
+    ),
+    "from a module on the way": (
+        {"": "from . import c", "c": "from .a import b"},
+        {"", "a", "a.b", "c"},
+    ),
+    "a star": ({"": "from . import *"}, {"", "a", "c"}),
+    "a star below": ({"": "from .a import *"}, {"", "a", "a.b", "a.words"}),
+    "round and round": ({"": "from . import c", "c": "from . import c"}, {"", "c"}),
+    "of another distribution": ({"": "import a, data.odd"}, {""}),
+    "a folder without __init__": ({"": "from .data import odd"}, {"", "data.odd"}),
+    "of a name that is computed": (
+        {"": "import importlib\nimportlib.import_module(x)"},
+        {"", "a", "a.b", "a.words", "c"},
+    ),
+    "of what does not parse": ({"": "from . import c", "c": "from . import a\n("}, {"", "c"}),
+}
+
+
+@pytest.mark.parametrize("case", REACHED)
+def test_f13_the_modules_that_imports_lead_to(case: str) -> None:
+    sources, expected = REACHED[case]
+    more = {"a": "", "a.b": "", "a.words": "", "c": "", "data.odd": "", "data.pack.x": ""}
+    whole = texts_of(more | sources).snapshot
+    texts = Texts(replace(whole, packages=frozenset({"", "a", "data.pack"})))
+    assert texts.reached - expected == set()
+    assert expected - texts.reached == set()
+
+
+def test_f13_a_plugin_that_is_one_file_reaches_itself() -> None:
+    assert texts_of("import importlib, counter\nimportlib.import_module(x)").reached == {""}
+
+
+def test_f13_what_does_not_parse_is_passed_over_where_nothing_imports_it() -> None:
+    texts = texts_of({"": "from . import a", "a": "", "template": "{{ x }} {"})
+    assert [each.name for each in texts] == ["", "a"]
+    with pytest.raises(SyntaxError):
+        list(texts_of({"": "from . import a", "a": "("}))

@@ -57,6 +57,10 @@ PLAIN_CLASS = "class Counter:\n    version = '1'\n"
 CERTAIN: dict[str, tuple[str | dict[str, str], tuple[Dependency, ...]]] = {
     "nothing": (PLAIN_CLASS, ()),
     "class attribute": (PLAIN_CLASS + "    dependencies = ['base>=1']\n", BASE),
+    "beside a file that does not compile and is not imported": (
+        {"": PLAIN_CLASS + "    dependencies = ['base>=1']\n", "template": "{{ x }} {"},
+        BASE,
+    ),
     "annotated": (PLAIN_CLASS + "    dependencies: tuple[str, ...] = ('base>=1',)\n", BASE),
     "mapping of ranges": (PLAIN_CLASS + "    dependencies = {'base': '>=1'}\n", BASE),
     "None is nothing": (PLAIN_CLASS + "    dependencies = None\n", ()),

@@ -427,11 +427,18 @@ def test_names_with_dots_marks_and_other_letters(maker: Maker) -> None:
         assert maker.generation(path).execute().value.endswith(f"@g{len(maker.made)}")
 
 
-def test_compile_all_finds_an_error_in_a_file_that_nobody_imports(maker: Maker) -> None:
-    path = maker.plugins.write_package("chat", {"__init__": "", "bad": "def f(:"})
+def test_compile_all_finds_an_error_in_a_file_that_is_imported_late(maker: Maker) -> None:
+    late = "def f():\n    from . import bad"
+    path = maker.plugins.write_package("chat", {"__init__": late, "bad": "def f(:"})
     with pytest.raises(SourceSyntaxError):
         maker.generation(path).compile_all()
     assert not [name for name in sys.modules if name.startswith("chat@g")]
+
+
+def test_compile_all_tells_an_error_in_a_file_that_nobody_imports(maker: Maker) -> None:
+    path = maker.plugins.write_package("chat", {"__init__": "", "bad": "def f(:"})
+    found = maker.generation(path).compile_all()
+    assert {name: Path(str(each.file)).name for name, each in found.items()} == {"bad": "bad.py"}
 
 
 def test_loggers_by_module_name_are_forgotten(maker: Maker) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import errno
 import hashlib
+import logging
 import os
 import sys
 import threading
@@ -154,6 +155,16 @@ RUDE: dict[str, tuple[str, str]] = {
         "import logging; logging.disable()",
         "changed the level up to which logging is disabled from 0 to 50",
     ),
+    "loggers disabled": (  # as logging.config does by default to all that are there
+        "import logging\nfor each in ('', '.too', '.of_the_import'):\n"
+        "    logging.getLogger(f'i17.of_the_host{each}').disabled = True",
+        "disabled 2 loggers, such as 'i17.of_the_host'; disable_existing_loggers is the default "
+        "of logging.config",
+    ),
+    "logger disabled": (
+        "import logging; logging.getLogger('i17.of_the_host').disabled = True",
+        "disabled the logger 'i17.of_the_host'",
+    ),
     "logger class": (
         "import logging\nclass Mine(logging.Logger): ...\nlogging.setLoggerClass(Mine)",
         "set the logger class to rude@g1.Mine",
@@ -249,6 +260,8 @@ RUDE: dict[str, tuple[str, str]] = {
 @pytest.fixture(autouse=True)
 def _json_is_imported() -> None:
     __import__("json")
+    for name in ("i17.of_the_host", "i17.of_the_host.too"):
+        logging.getLogger(name)
 
 
 @pytest.mark.parametrize("case", RUDE)

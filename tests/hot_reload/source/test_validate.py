@@ -167,7 +167,7 @@ def test_f13_what_compiles_and_is_too_deep_to_be_read_is_an_error(
 ) -> None:
     """The parser's tree takes a level more than the compiler's: there is such a depth."""
 
-    def too_deep(_: bytes) -> None:
+    def too_deep(*_: object) -> None:
         raise RecursionError("maximum recursion depth exceeded")
 
     monkeypatch.setattr(ast, "parse", too_deep)
@@ -187,6 +187,18 @@ def test_f13_f24_force_skips_an_import_but_never_the_syntax() -> None:
     assert type(syntax.fault(force=True)) is SourceSyntaxError
     metadata = validate(snapshot("class A:\n    version = 'new'\n"))
     assert type(metadata.fault(force=True)) is ManifestError
+
+
+def test_f13_what_nothing_imports_is_a_warning_and_the_rest_is_looked_at() -> None:
+    plugin = f"from . import words\nimport nowhere_b\n{PLUGIN}"
+    files = {"": plugin, "words": "", "template": "{{ x }} {\n", "test_it": "import nowhere_a\n"}
+    found = validate(snapshot(files))
+    told = {(Path(each.file).stem, each.rule, each.severity) for each in found.findings}
+    assert told == {
+        ("template", Rule.SYNTAX, Severity.WARNING),
+        ("test_it", Rule.IMPORTS, Severity.WARNING),
+        ("__init__", Rule.IMPORTS, Severity.ERROR),
+    }
 
 
 def test_f13_the_first_finding_leads_and_the_others_are_counted() -> None:
