@@ -37,8 +37,8 @@ class Check:
     ``run`` is given a ``Case`` (hosts) or a ``PluginCase`` (plugins) and the
     variant's value; it raises ``Violation``, ``CannotJudge`` or ``NotClaimed``, or
     returns: the clause held. One that ``explores`` (a state machine, the simulation) is
-    a plain function: it is given the ``HostSubject`` and the ``Budget``, and returns a
-    ``Finding`` or None.
+    a plain function: it is given the ``HostSubject`` or the ``PluginUnderTest``, and the
+    ``Budget``, and returns a ``Finding`` or None.
     """
 
     clause: Clause
@@ -124,8 +124,10 @@ MODULES = (
     "plug_swap",
     "plug_tolerant",
     "plug_config",
+    "plug_simulated",
     "machine",
     "simulated",
+    "deadline_simulated",
 )
 """The modules of ``checks``, in the order in which they run: examples, machines, simulations."""
 

@@ -36,3 +36,13 @@ class Pace:
     """How often a load that fails in passing is tried, the first try among them (``retry``)."""
     retry_seconds: float = 1.0
     """The longest wait before the first retry; each further one at most doubles."""
+
+    @property
+    def retrying_seconds(self) -> float:
+        """How long all tries of one load take at most, the wait until its edit is seen included."""
+        waits = sum(self.retry_seconds * 2.0**each for each in range(self.tries))
+        return (
+            waits
+            + self.tries * (self.notice_seconds + self.quiet_seconds)
+            + (self.converge_seconds)
+        )

@@ -335,6 +335,13 @@ def test_more_words_tell_of_each_machine() -> None:
     assert "  stateful   explored: 2 rules, 2 of 2 transitions, 1,240 steps in 12 examples" in text
 
 
+def test_a_machine_with_a_long_name_has_a_space_behind_it() -> None:
+    report = _machines(_explored("core"), _explored("configuration"))
+    text = plain(report_lines(report, verbose=True))
+    assert "  configuration explored: 2 rules" in text
+    assert "  core          explored: 2 rules" in text
+
+
 def test_what_a_machine_never_came_to_is_always_told() -> None:
     report = _machines(_explored("core", "live: reload-fail → failed"), _explored("core"))
     text = " ".join(_text(report).split())

@@ -144,7 +144,7 @@ def run_variant(
 
     async def main(workdir: Path, recording: Recording) -> None:
         nonlocal case, found
-        case = Case(make_adapter(subject), recording, workdir, _lent(subject, check), budget)
+        case = Case(make_adapter(subject), recording, workdir, lent(subject, check.ports), budget)
         case.main = asyncio.current_task()
         await opened(case)
         try:
@@ -219,9 +219,9 @@ def run_variant(
     return None
 
 
-def _lent(subject: HostSubject, check: Check) -> Ports:
-    """The ports of ``check``; real time for a host that does not claim to take the clock."""
-    ports = check.ports()
+def lent(subject: HostSubject, make: Callable[[], Ports]) -> Ports:
+    """What ``make`` gives; real time for a host that does not claim to take the clock."""
+    ports = make()
     if Claim.CLOCK in subject.claims:
         return ports
     return replace(ports, clock=LoopClock(), hints=None)

@@ -33,9 +33,7 @@ def _fails(watching: Watching, number: int, stage: str, times: int) -> None:
 
 def _horizon(watching: Watching) -> float:
     """How long all retries take, with a little time for each."""
-    pace = watching.pace
-    waits = sum(pace.retry_seconds * 2.0**each for each in range(pace.tries))
-    return waits + pace.tries * (pace.notice_seconds + pace.quiet_seconds) + pace.converge_seconds
+    return watching.pace.retrying_seconds
 
 
 async def _passes(watching: Watching, stage: str) -> None:

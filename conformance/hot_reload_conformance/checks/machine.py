@@ -51,6 +51,12 @@ ITEMS: dict[str, Sequence[Claim]] = {
     "HR-WATCH-13": (Claim.CLOCK,),
     "HR-LIMIT-01": (Claim.WATCH,),
     "HR-LIMIT-02": (Claim.WATCH,),
+    "HR-LIMIT-03": (Claim.WATCH,),
+    # configuration
+    "HR-CONF-01": (),
+    "HR-CONF-02": (),
+    "HR-CONF-03": (),
+    "HR-CONF-04": (),
     # operations
     "HR-OBS-02": (Claim.RELOAD,),
     "HR-OBS-03": (Claim.RELOAD,),

@@ -102,9 +102,9 @@ class SettingsFile:
     def quoted_mark(self) -> str:
         return json.dumps(MARK)
 
-    def cut(self) -> str:
-        """The file as it is when half of it is written."""
-        text = self.with_mark()
+    def cut(self, plugin: str = "alpha") -> str:
+        """The file as it is when half of it is written: it ends in a value of ``plugin``."""
+        text = self.with_mark(plugin)
         return text[: text.index(self.quoted_mark) + len(MARK) // 2]
 
     async def seen(self) -> dict[str, Any]:

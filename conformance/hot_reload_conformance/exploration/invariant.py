@@ -35,6 +35,10 @@ class Invariant:
     """Whether saves without a pause are drawn: each of them is as long as fifty others."""
     stops = False
     """Whether the watch may be stopped for good in the middle."""
+    watches = False
+    """Whether the settings file is watched, where the host can."""
+    retries = False
+    """Whether loads are made to fail in passing, and nothing else asks for one."""
     about_overlaps = False
     """Whether it speaks of what overlaps alone: what breaks one by one too is not its matter."""
 

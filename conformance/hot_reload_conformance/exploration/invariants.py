@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hot_reload_conformance.exploration.account_invariants import ACCOUNTS
+from hot_reload_conformance.exploration.config_invariants import CONFIGURATION
 from hot_reload_conformance.exploration.core_invariants import CORE
 from hot_reload_conformance.exploration.graph_invariants import GRAPH
 from hot_reload_conformance.exploration.invariant import Invariant
@@ -21,6 +22,7 @@ INVARIANTS: dict[str, type[Invariant]] = {
         *ONE_SINK,
         *GRAPH,
         *WATCHING,
+        *CONFIGURATION,
         *OPERATIONS,
         *ACCOUNTS,
     )

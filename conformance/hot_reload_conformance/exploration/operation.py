@@ -31,13 +31,19 @@ VERBS: dict[str, str] = {
     "stop": "",
     "switch_off": "",
     "switch_on": "",
+    "set": "name version",
+    "spoil": "how",
+    "refuse": "name version",
+    "apply": "",
 }
 """What each verb takes. ``reload`` with a fault takes a version too: the one that fails.
 
 ``cancel`` is a reload to that version whose caller gives up while the plugin starts;
 ``batch`` reloads ``a,b`` in one go, ``unload_all`` takes a plugin out with all that need it;
 ``save``, ``wait``, the switch and ``stop`` are a watch's; ``stir`` saves again and again, without
-a quiet period between, for longer than the longest wait."""
+a quiet period between, for longer than the longest wait. ``set``, ``spoil``, ``refuse`` write a
+settings file: a good one with a new value for one plugin, one that is none, and a good one that
+this plugin will refuse; ``apply`` has the host take it up."""
 
 TOGETHER = "together"
 ANY_FAULT = "?"
@@ -46,13 +52,18 @@ BROKEN = "syntax"
 """Of a save: the text is broken."""
 MEANWHILE = "meanwhile"
 """Of a save: made as the version before it is being loaded, not now."""
+PASSING, HOPELESS = "passing", "hopeless"
+"""Of a save: its loads fail as by a passing trouble, all but the last that is declared, or all."""
 
 HANDLERS: tuple[str, ...] = ("a", "b")
 SINKS: tuple[str, ...] = ("s", "t", "u")
 STAGED: tuple[str, ...] = ("f",)
-"""The names of plugins in scripts: with a handler each, sinks, and one of all stages."""
+CONFIGURED: tuple[str, ...] = ("a", "b", "c")
+"""The names of plugins in scripts: with a handler each, sinks, one of all stages, with settings."""
 
 _MAY_FAIL = frozenset({"reload", "save"})
+_OF_NOBODY = frozenset({"emit", "wait", "spoil"})
+"""Verbs whose word is no plugin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +88,7 @@ class Op:
         """The plugins that it names."""
         if self.verb == TOGETHER:
             return tuple(dict.fromkeys(name for part in self.parts for name in part.names))
-        return (
-            tuple(self.name.split(",")) if self.verb not in ("emit", "wait") and self.name else ()
-        )
+        return tuple(self.name.split(",")) if self.verb not in _OF_NOBODY and self.name else ()
 
     @property
     def rule(self) -> str:
@@ -89,8 +98,8 @@ class Op:
             return rules if len(self.names) == 1 else f"{rules} of another"
         if self.verb == "wait":
             return f"wait-{self.name}"
-        if self.fault == MEANWHILE:
-            return f"{self.verb}-meanwhile"
+        if self.fault in (MEANWHILE, PASSING, HOPELESS):
+            return f"{self.verb}-{self.fault}"
         return f"{self.verb}-fail" if self.fault else self.verb.replace("_", "-")
 
     @classmethod

@@ -8,11 +8,13 @@ host that makes one impossible is left with a verdict of "not verified".
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hot_reload_conformance.adapter import Ports
 from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.bench.watching import manual_ports
+from hot_reload_conformance.exploration import config_plan
+from hot_reload_conformance.exploration.config_world import ConfigWorld
 from hot_reload_conformance.exploration.graph_world import GraphWorld
 from hot_reload_conformance.exploration.invariant import Invariant
 from hot_reload_conformance.exploration.invariants import INVARIANTS
@@ -35,6 +37,8 @@ class Plan:
     """Transitions, where the subject's claims allow their rules."""
     required_by: dict[str, tuple[str, ...]]
     """More of them, for single clauses."""
+    seeds_by: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Scripts of what is done for single clauses alone."""
     ports: Callable[[], Ports] = Ports
     cost: int = 1
     """How many times as long as in the core machine an example takes: so many fewer are drawn."""
@@ -44,7 +48,7 @@ class Plan:
 
     def scripts(self, armed: type[Invariant]) -> list[list[Op]]:
         """The seeds, without the plugins that the clause is not about."""
-        return [_about(armed, text) for text in self.seeds]
+        return [_about(armed, text) for text in (*self.seeds, *self.seeds_by.get(armed.code, ()))]
 
     def examples(self, armed: type[Invariant], budget: Budget) -> int:
         """How many examples are drawn for a clause."""
@@ -81,7 +85,12 @@ def _comes_by(transition: str) -> list[str]:
     return [rule for word, rule in _COMES_BY.items() if word in state]
 
 
-_COMES_BY = {"disabled": "disable", "failed": "reload-fail", "off": "switch-off"}
+_COMES_BY = {
+    "disabled": "disable",
+    "failed": "reload-fail",
+    "off": "switch-off",
+    "unwelcome": "refuse",
+}
 
 
 _CHANGES = (
@@ -269,6 +278,15 @@ _WATCHING = Plan(
             "good, off: switch-on → ok",
             "broken, off: switch-on → ok",
         ),
+        "HR-LIMIT-03": (
+            "good: save-passing → ok",
+            "good: save-hopeless → failed",
+            "broken: save-passing → ok",
+            "broken: save-fail → failed",
+            "trying: save → ok",
+            "trying: save-fail → failed",
+            "trying: save-passing → ok",
+        ),
         "HR-WATCH-05": ("good: stir → ok", "broken: stir → ok"),
         "HR-WATCH-13": (
             "good: stop → ok",
@@ -278,15 +296,37 @@ _WATCHING = Plan(
             "good, stopped: wait-long → ok",
         ),
     },
+    seeds_by={
+        "HR-LIMIT-03": (
+            "save a v1 fault=passing; wait long; save a v2 fault=hopeless; wait long; "
+            "save a v3 fault=passing; wait long; save b v4 fault=passing; save a v5 fault=passing; "
+            "wait long; wait long; save b v6 fault=hopeless; wait soon; save b v7 fault=passing; "
+            "wait long; save a v8 fault=hopeless; wait soon; wait soon; save a v9; wait long; "
+            "save b v10 fault=hopeless; wait long; save b v11 fault=syntax; wait long; "
+            "save a v12 fault=passing; wait soon; save a v13 fault=syntax; wait long; wait long; "
+            "save a v14 fault=passing; wait long",
+        ),
+    },
+    ports=manual_ports,
+)
+
+_CONFIGURATION = Plan(
+    machine="configuration",
+    world=ConfigWorld,
+    seeds=config_plan.SEEDS,
+    seeds_by={"HR-CONF-04": config_plan.WATCHED_SEEDS},
+    required=config_plan.REQUIRED,
+    required_by={"HR-CONF-04": config_plan.WATCHED},
     ports=manual_ports,
 )
 
 _OPERATIONS = replace(_CORE, machine="operations")
 
 PLANS: dict[str, Plan] = {
-    each.machine: each for each in (_CORE, _STATEFUL, _PIPELINE, _GRAPH, _WATCHING, _OPERATIONS)
+    each.machine: each
+    for each in (_CORE, _STATEFUL, _PIPELINE, _GRAPH, _WATCHING, _CONFIGURATION, _OPERATIONS)
 }
-"""By the profile that each machine is for."""
+"""By the name of the machine."""
 
 
 def plan_of(code: str) -> Plan:

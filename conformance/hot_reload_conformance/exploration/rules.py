@@ -15,11 +15,15 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from hot_reload_conformance.exploration.config_world import BAD, STAGE
 from hot_reload_conformance.exploration.graph_world import EDGES
 from hot_reload_conformance.exploration.operation import (
     BROKEN,
+    CONFIGURED,
     HANDLERS,
+    HOPELESS,
     MEANWHILE,
+    PASSING,
     SINKS,
     STAGED,
     TOGETHER,
@@ -209,6 +213,12 @@ class Saves(Rules):
         version = self.next_version()
         self.do_one(which, [Op("stir", name, version) for name in HANDLERS])
 
+    @precondition(lambda self: self.world.armed.retries)
+    @rule(which=_WHICH, fault=st.sampled_from([PASSING, PASSING, HOPELESS]))
+    def save_in_vain(self, which: int, fault: str) -> None:
+        version = self.next_version()
+        self.do_one(which, [Op("save", name, version, fault) for name in HANDLERS])
+
     @precondition(lambda self: self.possible([Op("stop")]))
     @rule(really=st.sampled_from([False, False, True]))
     def stop(self, really: bool) -> None:
@@ -226,6 +236,57 @@ class Saves(Rules):
         reload = Op("reload", name)
         both = Op(TOGETHER, parts=(reload, Op("save", name, version)))
         self.do_one(0, [both if saved else reload])
+
+
+class Files(Rules):
+    """A settings file that is written and applied, and what is done to its plugins meanwhile."""
+
+    @rule(which=_WHICH, applied=st.booleans())
+    def change(self, which: int, applied: bool) -> None:
+        version = self.next_version()
+        self.do_one(which, [Op("set", name, version) for name in CONFIGURED])
+        if applied:
+            self.do_one(0, [Op("apply")])
+
+    @rule(how=st.sampled_from(BAD), applied=st.booleans())
+    def spoil(self, how: str, applied: bool) -> None:
+        self.do(Op("spoil", how))
+        if applied:
+            self.do_one(0, [Op("apply")])
+
+    @precondition(lambda self: self.world.able("refuse"))
+    @rule(which=_WHICH)
+    def refuse(self, which: int) -> None:
+        version = self.next_version()
+        self.do_one(which, [Op("refuse", name, version) for name in CONFIGURED])
+        self.do_one(0, [Op("apply")])
+
+    @rule()
+    def apply(self) -> None:
+        self.do_one(0, [Op("apply")])
+
+    @precondition(lambda self: self.world.able("reload"))
+    @rule(which=_WHICH, how=st.sampled_from(["", "fails", "overlaps"]))
+    def reload(self, which: int, how: str) -> None:
+        version = self.next_version()
+        if how == "fails":
+            self.do_one(which, [Op("reload", name, version, STAGE) for name in CONFIGURED])
+            return
+        edits = self.possible(Op("edit", name, version) for name in CONFIGURED)
+        name = edits[which % len(edits)].name
+        self.do(Op("edit", name, version))
+        together = Op(TOGETHER, parts=(Op("reload", name), Op("apply")))
+        self.do_one(0, [*([together] if how else []), Op("reload", name)])
+
+    @rule(which=_WHICH, verb=st.sampled_from(["unload", "load", "disable", "enable"]))
+    def move(self, which: int, verb: str) -> None:
+        version = self.next_version() if verb == "load" else ""
+        self.do_one(which, [Op(verb, name, version) for name in CONFIGURED])
+
+    @precondition(lambda self: self.world.able("wait-long"))
+    @rule(how_long=st.sampled_from(["briefly", "soon", "long"]))
+    def wait(self, how_long: str) -> None:
+        self.do(Op("wait", how_long))
 
 
 class CoreRules(Loads, Reloads, Switches, Overlaps, States, Sinks):
@@ -248,6 +309,10 @@ class WatchRules(Saves):
     pass
 
 
+class ConfigurationRules(Files):
+    pass
+
+
 class OperationsRules(Loads, Reloads, Switches, Overlaps):
     pass
 
@@ -258,9 +323,10 @@ RULES: dict[str, type[Rules]] = {
     "pipeline": PipelineRules,
     "graph": GraphRules,
     "watching": WatchRules,
+    "configuration": ConfigurationRules,
     "operations": OperationsRules,
 }
-"""By the profile that each machine is for."""
+"""By the name of the machine."""
 
 
 def _one(names: list[str], which: int) -> str:

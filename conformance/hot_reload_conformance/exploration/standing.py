@@ -18,7 +18,7 @@ from hot_reload_conformance.bench.isolation import (
     recording_installed,
     user_interrupts,
 )
-from hot_reload_conformance.bench.runner import closed, make_adapter, opened
+from hot_reload_conformance.bench.runner import closed, lent, make_adapter, opened
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import Violation
 
@@ -67,7 +67,7 @@ def standing(
     """
     with folder() as workdir, recording_installed() as recording, own_loop() as loop:
         recording.loop = loop
-        case = Case(make_adapter(subject), recording, workdir, ports(), budget)
+        case = Case(make_adapter(subject), recording, workdir, lent(subject, ports), budget)
         stands = Standing(case, loop)
         stands.run(opened(case), 15)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hot_reload_conformance.exploration.done import Done
 from hot_reload_conformance.exploration.invariant import Invariant
 from hot_reload_conformance.exploration.operation import HANDLERS, Op
+from hot_reload_conformance.exploration.retry_invariant import Retries
 from hot_reload_conformance.exploration.watch_pace_invariants import PACE
 from hot_reload_conformance.exploration.watch_world import WatchWorld
 
@@ -103,4 +104,4 @@ class StopIsFinal(_Watch):
         await self.after(world, op, done)
 
 
-WATCHING = (Converges, Switch, StopIsFinal, *PACE)
+WATCHING = (Converges, Switch, StopIsFinal, Retries, *PACE)

@@ -6,10 +6,12 @@ Time is virtual: only a host that takes the kit's clock can be explored.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from hot_reload_conformance.adapter import Claim, PluginSpec, Reply
 from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.compiling import compiling
 from hot_reload_conformance.bench.watching import Watching
 from hot_reload_conformance.exploration.done import Done
 from hot_reload_conformance.exploration.invariant import Invariant
@@ -17,15 +19,19 @@ from hot_reload_conformance.exploration.model import Modelled
 from hot_reload_conformance.exploration.operation import (
     BROKEN,
     HANDLERS,
+    HOPELESS,
     MEANWHILE,
+    PASSING,
     TOGETHER,
     Op,
 )
 from hot_reload_conformance.exploration.scene import Scene
-from hot_reload_conformance.verdict import CannotJudge, Violation
+from hot_reload_conformance.planned import raising
+from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
 
 _VERBS = ("save", "stir", "wait", "switch_off", "switch_on", "stop", "reload", TOGETHER)
 _WAITS = ("briefly", "soon", "long")
+_FOREVER = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class Save:
     """Whether all that had been saved before of this plugin was loaded, and no limit held."""
     stirred: bool = False
     """Whether it was the first of many without a pause."""
+    fault: str = ""
+    """``passing``, ``hopeless``, or ``syntax``: then the text is broken."""
 
 
 class WatchWorld(Scene):
@@ -59,10 +67,17 @@ class WatchWorld(Scene):
         self.saves: list[Save] = []
         self.asked: set[int] = set()
         """The places among the runs of those that began while somebody had asked for one."""
+        self.compiled: list[tuple[float, str]] = []
+        """When the file of which plugin was compiled, where retries are explored."""
+        self.switched: list[float] = []
+        self.trying: set[str] = set()
+        """Plugins whose load failed in passing, and may be tried still."""
         self.unsettled: set[str] = set()
         """Plugins of which something happened since there was time for all that waited."""
 
     async def begin(self) -> None:
+        if self.armed.retries and self.watching.pace.tries < 2:
+            raise NotClaimed("a declared number of tries: give tries, 2 or more, in the pace")
         try:
             await self.watching.serving(*(self.spec(name, "v0") for name in self.plugins))
         except Violation as violation:
@@ -81,7 +96,8 @@ class WatchWorld(Scene):
             case "stir" if not self.armed.stirs:
                 return False
             case "save" | "stir":
-                return op.fault in ("", BROKEN, MEANWHILE) and op.name not in self.meanwhile
+                mishap = (PASSING, HOPELESS) if self.armed.retries else (MEANWHILE,)
+                return op.fault in ("", BROKEN, *mishap) and op.name not in self.meanwhile
             case "wait":
                 return op.name in _WAITS
             case "switch_off":
@@ -90,15 +106,19 @@ class WatchWorld(Scene):
                 return switchable and not self.on and not self.stopped
             case "stop":
                 return self.armed.stops and not self.stopped
-            case _:
-                return not self.plugins[op.name].failed
+            case _:  # a try that somebody asks for is no retry
+                return not self.plugins[op.name].failed and not self.armed.retries
 
     def able(self, rule: str) -> bool:
+        if self.armed.retries and (rule == "save-meanwhile" or rule.startswith("reload")):
+            return False
         if rule in ("stir", "stop"):
             return self.armed.stirs if rule == "stir" else self.armed.stops
         return not rule.startswith("switch") or Claim.ENABLE_WATCH in self.case.claims
 
     def state_of(self, name: str) -> str:
+        if name in self.trying:
+            return "trying" + self._switched
         return ("broken" if self.plugins[name].failed else "good") + self._switched
 
     def _state(self, op: Op) -> str:
@@ -118,6 +138,18 @@ class WatchWorld(Scene):
 
     # Operations
 
+    async def _done(self, op: Op) -> Done:
+        if not self.armed.retries:
+            return await self._do(op)
+        with contextlib.ExitStack() as stack:  # nothing is compiled but while time passes
+            for name in self.plugins:
+                path = self.watching.path(self.spec(name, "v0"))
+                stack.enter_context(compiling(path, lambda name=name: self._compiles(name)))  # type: ignore[misc]  # bound now
+            return await self._do(op)
+
+    def _compiles(self, name: str) -> None:
+        self.compiled.append((self.watching.now(), name))
+
     async def _do(self, op: Op) -> Done:
         match op.verb:
             case "together":
@@ -135,13 +167,15 @@ class WatchWorld(Scene):
             case "switch_off":
                 await self.watching.disable()
                 self.on = False
+                self.switched.append(self.watching.now())
                 self.ran = len(self.watching.runs)
             case "switch_on":
                 await self.watching.enable()
                 self.on = True
+                self.switched.append(self.watching.now())
             case _:
                 return await self._reload(op)
-        return Done(Reply(ok=True), failed=op.fault == BROKEN)
+        return Done(Reply(ok=True), failed=op.fault in (BROKEN, HOPELESS))
 
     def _save(self, op: Op) -> None:
         spec = self.spec(op.name, op.value)
@@ -152,21 +186,41 @@ class WatchWorld(Scene):
             )
             return
         plugin = self.plugins[op.name]
+        self.trying.discard(op.name)
         if op.fault == BROKEN:
             text = b"def broken(:\n# %s\n" % op.value.encode()  # no two of them are alike
             self.watching.put(self.watching.path(spec), text)
             plugin.failed = True
             self.facts["a broken text was saved"] += 1
+            if self.armed.retries:
+                self._saved(spec, fault=BROKEN)
+        elif op.fault:
+            self._fails(spec, op.fault)
+            self._good(spec, fault=op.fault)
+            self.plugins[op.name].failed = op.fault == HOPELESS
+            self.trying.add(op.name)
         else:
             self._good(spec)
         self.unsettled.add(op.name)
 
-    def _good(self, spec: PluginSpec, *, told: bool = True, stirred: bool = False) -> None:
+    def _fails(self, spec: PluginSpec, fault: str) -> None:
+        # In turn where the module runs and where the plugin starts.
+        start = Claim.HOOKS in self.case.claims and "start" in self.case.adapter.stages
+        stage = "start" if start and len(self.saves) % 2 else "import"
+        action = raising(ConnectionError, "the server that it needs does not answer now")
+        times = self.watching.pace.tries - 1 if fault == PASSING else _FOREVER
+        self.case.recording.plan(stage, action, plugin=spec.name, version=spec.version, times=times)
+
+    def _saved(self, spec: PluginSpec, *, stirred: bool = False, fault: str = "") -> None:
+        now, runs = self.watching.now(), len(self.watching.runs)
+        at_rest = spec.name not in self.unsettled
+        self.saves.append(Save(spec.name, spec.version, now, runs, at_rest, stirred, fault))
+
+    def _good(
+        self, spec: PluginSpec, *, told: bool = True, stirred: bool = False, fault: str = ""
+    ) -> None:
         self.watching.save(spec, told=told)
-        runs, at_rest = len(self.watching.runs), spec.name not in self.unsettled
-        self.saves.append(
-            Save(spec.name, spec.version, self.watching.now(), runs, at_rest, stirred)
-        )
+        self._saved(spec, stirred=stirred, fault=fault)
         self.unsettled.add(spec.name)
         self.plugins[spec.name] = Modelled(spec.version)
 
@@ -192,12 +246,15 @@ class WatchWorld(Scene):
             return
         # Beyond the bound, for the declared limit as well: what was deferred has come by then.
         limited = pace.window_seconds if pace.limit else 0.0
-        await self.watching.run(pace.converge_seconds + limited)
+        tried = pace.retrying_seconds if self.armed.retries else 0.0
+        await self.watching.run(pace.converge_seconds + limited + tried)
         for name in list(self.meanwhile):  # nothing was loaded, so it never came
             del self.meanwhile[name]
-        self.case.recording.unplanned()
+        if not self.armed.retries:
+            self.case.recording.unplanned()
         if self.on:
             self.unsettled.clear()
+            self.trying.clear()
 
     async def _reload(self, op: Op) -> Done:
         """Somebody asks for it; time passes until it is done."""

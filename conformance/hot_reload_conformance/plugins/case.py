@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -268,7 +268,8 @@ def _run_variant(
         nonlocal case
         case = PluginCase(subject, workdir, budget, heard=heard.all_lines)
         await _claimed(case, check)
-        await within(check.run(case, variant.value), check.deadline_seconds)
+        if not check.explores:
+            await within(check.run(case, variant.value), check.deadline_seconds)
 
     def finding(violation: Violation) -> Finding:
         short = case.short if case else str
@@ -295,6 +296,8 @@ def _run_variant(
             alarm(check.deadline_seconds + 2),
         ):
             contain_exits(lambda: run_in_own_loop(lambda: main(workdir)))
+            if check.explores:  # it makes instances of its own, each on a loop of its own
+                return _explored(subject, check, budget, case)
     except Violation as violation:
         return finding(violation)
     except (NotClaimed, CannotJudge) as error:
@@ -326,6 +329,19 @@ def _run_variant(
             f"the check itself broke: {type(error).__name__}: {error}\n{text}"
         ) from error
     return None
+
+
+def _explored(
+    subject: PluginUnderTest, check: Check, budget: Budget, case: PluginCase | None
+) -> Finding | None:
+    found: Finding | None = check.run(subject, budget)
+    short = case.short if case else str
+    if found is None:
+        return None
+    story = tuple(
+        replace(each, text=short(each.text), seen=short(each.seen)) for each in found.story
+    )
+    return replace(found, message=short(found.message), seen=short(found.seen), story=story)
 
 
 async def _claimed(case: PluginCase, check: Check) -> None:

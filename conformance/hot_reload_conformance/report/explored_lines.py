@@ -14,8 +14,9 @@ def explored_lines(machines: Sequence[Explored], width: int, *, verbose: bool) -
     """One line for all of them; ``verbose``: one for each. What never came is always told."""
     lines: list[Line] = []
     if verbose:
+        longest = max([_NAME_WIDTH, *(len(each.machine) + 1 for each in machines)])
         for each in machines:
-            name = f"  {each.machine:<{_NAME_WIDTH}}"
+            name = f"  {each.machine:<{longest}}"
             lines.append(line(name, Span(f"explored: {each}", "quiet")))
     elif machines:
         lines += wrapped(f"explored: {_whole(machines)}", width - 2, "  ", "quiet")

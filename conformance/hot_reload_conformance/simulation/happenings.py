@@ -71,6 +71,8 @@ class Happenings:
         self._now = 0
         self._writes: list[Written] = []
         self._done: list[Done] = []
+        self._asked: dict[int, Op] = {}
+        """What plugins asked for and has not ended, by the moment at which it began."""
         self._faults: list[tuple[int, str]] = []
         self._sequence = 0
         self.calls: list[Called] = []
@@ -147,6 +149,8 @@ class Happenings:
         began = self.note(f"{op} begins")
         answer: list[object] = []
         cancelled = False
+        if asked:
+            self._asked[began] = op
         try:
             yield answer.append
             reply = Reply.of(answer[0])
@@ -160,6 +164,8 @@ class Happenings:
             del error
         except Exception as error:
             reply = Reply(ok=False, message=f"{type(error).__name__}: {error}")
+        finally:
+            self._asked.pop(began, None)
         self.last_reply = reply
         if op.verb == "load" and reply.ok:
             self.events_before[op.name] = self._sequence
@@ -284,7 +290,11 @@ class Happenings:
 
     def happened(self, *, excused: bool) -> list[Happened]:
         """All operations, for the serial explanation; ``excused``: any of them may fail."""
-        found = [self._happened(each, excused) for each in self._done if each.op.verb != "close"]
+        # A hook that was left behind at its deadline may still await what it asked for, which
+        # the host may do or not: nobody hears of it.
+        left = [Done(op, None, at, self._now + 1, True) for at, op in self._asked.items()]
+        done = [each for each in self._done if each.op.verb != "close"] + left
+        found = [self._happened(each, excused) for each in done]
         return found + [
             Happened("add", name, ok, each.began, each.ended)
             for each in self.calls

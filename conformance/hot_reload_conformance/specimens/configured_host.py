@@ -8,9 +8,10 @@ refuses, those that took theirs are given the old ones again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class ConfiguredHost(BlueGreenHost):
         super().__init__(root, ports)
         self.settings: dict[str, dict[str, Any]] = {}
         """What runs: of each plugin what it was given last, and took."""
+        self.taking = asyncio.Lock()
         self.watching: asyncio.Task[None] | None = None
         self.handled = b""
         self.applied_at: float | None = None
@@ -100,8 +102,21 @@ class ConfiguredHost(BlueGreenHost):
         await self.take(given)
 
     async def take(self, given: Settings) -> None:
-        wanted = self.copied(given)
-        changed = self.changed(wanted)
+        async with self.taking:
+            wanted = self.copied(given)
+            changed = self.changed(wanted)
+            async with self.held(changed):
+                await self.give_all(wanted, changed)
+
+    @contextlib.asynccontextmanager
+    async def held(self, names: Sequence[str]) -> AsyncIterator[None]:
+        """No reload of these meanwhile: its new generation would have the old settings."""
+        async with contextlib.AsyncExitStack() as stack:
+            for name in sorted(names):
+                await stack.enter_async_context(self.lock(name))
+            yield
+
+    async def give_all(self, wanted: dict[str, dict[str, Any]], changed: Sequence[str]) -> None:
         took: list[str] = []
         try:
             for name in changed:
@@ -263,6 +278,7 @@ class ConfiguredAdapter(BlueGreenAdapter):
             Claim.BLUE_GREEN,
             Claim.CLOCK,
             Claim.CONFIG,
+            Claim.ENABLE,
         }
     )
     # What is left out is as in the blue-green host, and judged there.

@@ -282,6 +282,56 @@ CAREFUL = correct(
     PluginSubject(config={"step": 2, "unit": "m"}, exercise=_count, recorded=["states"]),
 )
 
+SENDING = correct(
+    "sending",
+    {
+        "sending.py": """
+            import asyncio
+            import json
+
+            class Sending:
+                version = "1.0"
+
+                def __init__(self, config):
+                    self.path, self.batch = config["path"], []
+                    self.lock, self.sending = asyncio.Lock(), None
+
+                async def start(self):
+                    self.sending = asyncio.create_task(self.send_again_and_again())
+
+                async def send_again_and_again(self):
+                    while True:
+                        await asyncio.sleep(1)
+                        await self.flush()
+
+                def write(self, event):
+                    self.batch.append(event)
+
+                async def flush(self):
+                    async with self.lock:  # also where there is nothing: some may be on its way
+                        batch, self.batch = self.batch, []
+                        if batch:
+                            await asyncio.sleep(0.01)
+                            with open(self.path, "a") as file:
+                                file.writelines(json.dumps(event) + "\\n" for event in batch)
+
+                async def get_reload_state(self):
+                    await self.flush()
+                    return {}
+
+                def set_reload_state(self, state):
+                    pass
+
+                async def stop(self):
+                    sending, self.sending = self.sending, None
+                    if sending is not None:
+                        sending.cancel()
+                        await asyncio.wait({sending})
+        """
+    },
+    PluginSubject(config=lambda folder: {"path": str(folder / "lines")}, observe=_lines),
+)
+
 CORRECT_PLUGINS: tuple[CorrectPlugin, ...] = (
     CAREFUL,
     MINIMAL,
@@ -290,5 +340,6 @@ CORRECT_PLUGINS: tuple[CorrectPlugin, ...] = (
     FACTORY,
     PACKAGE,
     STOP_FIRST,
+    SENDING,
     *STYLES,
 )

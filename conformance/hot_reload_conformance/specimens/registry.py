@@ -34,6 +34,9 @@ MODULES: tuple[str, ...] = (
     "conf",
     "operate",
     "sequences",
+    "config_sequences",
+    "retry_sequences",
+    "abandoned",
     "reports",
     "either_order",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from hot_reload_conformance.exploration.rules import RULES
 from hot_reload_conformance.explored import rule_of
 from hot_reload_conformance.specimens.audited_host import AuditedAdapter
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter, BlueGreenHost, HostError
+from hot_reload_conformance.specimens.configured_host import ConfiguredAdapter
 from hot_reload_conformance.specimens.flow import (
     DeliversToBoth,
     DropsHeldOnRollback,
@@ -133,6 +135,7 @@ def test_a_wrong_host_is_told_in_few_steps_that_can_be_replayed(
 CORRECT: dict[str, type[HostAdapter]] = {
     "graph": GraphAdapter,
     "watching": WatchingAdapter,
+    "configuration": ConfiguredAdapter,
     "operations": OperatedAdapter,
     "pipeline": PipelineAdapter,
     "HR-OBS-02": AuditedAdapter,
@@ -361,8 +364,9 @@ def test_each_machine_has_rules_scripts_and_requirements(machine: str) -> None:
     plan = PLANS[machine]
     assert machine in RULES
     assert any(each.machine == machine for each in INVARIANTS.values())
-    for text in plan.seeds:
+    for text in (*plan.seeds, *itertools.chain.from_iterable(plan.seeds_by.values())):
         assert script(parse_script(text)) == text
+    assert {*plan.seeds_by, *plan.required_by} <= {*INVARIANTS}
     assert any("+" in rule_of(each) for each in plan.required), "nothing overlaps"
 
 
