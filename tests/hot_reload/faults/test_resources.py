@@ -115,7 +115,7 @@ def asyncios_own(loop, context):
     while trace is not None:
         files.append(os.path.dirname(trace.tb_frame.f_code.co_filename))
         trace = trace.tb_next
-    if set(files) == {os.path.dirname(asyncio.__file__)}:
+    if {*files, ""} == {os.path.dirname(asyncio.__file__), ""}:
         os._exit(1)
 
 
@@ -133,8 +133,9 @@ def once(folder, nth):
     _testcapi.set_nomemory(nth, nth + 1)
     try:
         loop.run_until_complete(reload)
-    except BaseException:
-        pass
+    except BaseException as error:
+        _testcapi.remove_mem_hooks()
+        asyncios_own(loop, {"exception": error})  # it has taken a step, and not done it
     finally:
         _testcapi.remove_mem_hooks()
     serves = loop.run_until_complete(engine.call("?"))
