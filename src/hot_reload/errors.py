@@ -87,6 +87,10 @@ class SourceError(PluginFault):
 class LockMismatch(SourceError):
     """The plugin's files are not those that ``plugins.lock`` names, or it cannot be read."""
 
+    cure = (
+        "Review the change, then lock it: `python -m hot_reload.source.lock plugins.lock PLUGIN`."
+    )
+
 
 class SourceSyntaxError(PluginFault):
     """The plugin's source does not compile."""

@@ -130,7 +130,8 @@ class Failure:
     def __str__(self) -> str:
         whose = f" of {self.plugin!r}" if self.plugin else ""
         line = f":{self.line}" if self.line else ""
-        place = f" at {self.file}{line}" if self.file else ""
+        named = self.file and not line and self.file in self.cause
+        place = f" at {self.file}{line}" if self.file and not named else ""
         hint = f". {self.hint}" if self.hint else ""
         return f"{self.stage.value}{whose}: {self.cause}{place}{hint}"
 

@@ -171,3 +171,10 @@ def test_stages_come_in_the_order_of_the_transaction() -> None:
         (Stage.TEARDOWN, Stage.RELEASE),
     ]:
         assert order.index(earlier) < order.index(later)
+
+
+def test_f12_a_failure_names_its_file_once() -> None:
+    missing = Failure(Stage.READ, "file missing: /x/plugins.lock", file="/x/plugins.lock")
+    assert str(missing) == "read: file missing: /x/plugins.lock"
+    raised = Failure(Stage.IMPORT, "OSError: /x/a.py is busy", file="/x/a.py", line=3)
+    assert str(raised) == "import: OSError: /x/a.py is busy at /x/a.py:3"

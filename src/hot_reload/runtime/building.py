@@ -220,7 +220,7 @@ class Building:
             made = validate_config(schema, new.config)
             return made if isinstance(schema, Mapping) else new.config
         except ConfigError as error:
-            text = str(error)
+            text = "; ".join(map(str, error.problems))
         raise ManifestError(
             f"its configuration does not fit its config_schema: {text}",
             file=str(new.snapshot.main.path),

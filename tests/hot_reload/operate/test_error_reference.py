@@ -51,6 +51,10 @@ def test_f64_every_error_has_a_cause_and_a_cure(error: type[HotReloadError]) -> 
     assert f"| `{error.__name__}` | " in error_reference()
 
 
+def test_f86_the_cure_of_a_lock_is_the_locks() -> None:
+    assert "python -m hot_reload.source.lock" in errors.LockMismatch.cure
+
+
 def test_f64_the_page_shows_the_whole_tree() -> None:
     tree = error_reference().partition("```text\n")[2].partition("```")[0]
     drawn = [line.strip("│├└─ ").split()[0] for line in tree.splitlines()]

@@ -121,3 +121,21 @@ async def test_f05_a_registered_file_that_cannot_be_read_is_told(bench: Bench) -
         outcome = await engine.load(bench.plugins.root / "map.py", name="again")
         assert isinstance(outcome, RolledBack)
         assert "needs 'geo', which is not loaded" in outcome.describe()
+
+
+async def test_f05_what_is_needed_and_was_loaded_meanwhile_is_not_loaded_again(
+    bench: Bench,
+) -> None:
+    gate = Gate()
+    bench.faults.at("geo", "start", blocks=gate)
+    async with Engine() as engine:
+        engine.register(bench.plugin("geo"))
+        words = bench.plugin("words")
+        engine.register(words)
+        engine.register(bench.plugin("map", extra=needing("geo", "words")))
+        use = asyncio.create_task(engine.use("map"))
+        await gate.reached()
+        (await engine.load(words)).unwrap()
+        gate.open()
+        assert await use == "1.0"
+        assert engine.names == ("words", "geo", "map")

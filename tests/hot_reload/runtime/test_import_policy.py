@@ -6,13 +6,15 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from hot_reload import Engine, ImportPolicy
 from hot_reload.errors import EngineMisuse
 from hot_reload.outcome import Loaded, RolledBack, Stage, Swapped
+from hot_reload.runtime.building import Building
 from hot_reload.source.lock import Lock
 from hot_reload.source.preflight import Preflight
 from hot_reload.source.process_state import StatePolicy
@@ -185,6 +187,16 @@ async def test_f50_a_config_that_does_not_fit_the_schema_names_the_key(bench: Be
         assert await engine.call(None) == [{"depth": 3}]
 
 
+async def test_f50_all_that_does_not_fit_is_told_in_one_line(bench: Bench) -> None:
+    path = bench.plugins.write("counter", CONFIGURED)
+    async with Engine() as engine:
+        bad = await engine.load(path, config={"depth": "deep", "size": 1})
+        told = bad.describe()
+        assert "$.depth" in told
+        assert "$.size" in told
+        assert "\\n" not in told
+
+
 _ATTRIBUTE = 'name, version, config_schema = "counter", "1.0", Config'
 _NAMED = 'name, version = "counter", "1.0"'
 _SHOWN = "\n    @property\n    def {0}(self):\n        return {1}"
@@ -302,3 +314,14 @@ async def test_f22_a_check_that_is_wrong_itself_refuses(wrong: object, bench: Be
 
     with pytest.raises(EngineMisuse, match="a check is async"):
         Engine(imports=ImportPolicy(checks=(late,)))  # type: ignore[arg-type]  # the mistake
+
+
+def test_f22_an_interrupt_in_a_check_is_the_users() -> None:
+    def interrupted(snapshot: SourceSnapshot) -> str | None:
+        raise KeyboardInterrupt
+
+    class Asking:
+        _machinery = SimpleNamespace(imports=ImportPolicy(checks=(interrupted,)))
+
+    with pytest.raises(KeyboardInterrupt):
+        Building._ask_host(cast(Any, Asking()), cast(Any, SimpleNamespace(snapshot=None)))

@@ -248,3 +248,10 @@ async def test_why_a_plugin_that_is_there_answers_no_call_is_told(bench: Bench) 
         await engine.reload("counter", force=True)
         with pytest.raises(EngineMisuse, match="nothing of 'counter' runs since"):
             await engine.use("counter")
+
+
+async def test_what_a_plugin_raised_is_told_without_its_secrets(bench: Bench) -> None:
+    async with Engine() as engine:
+        await engine.load(bench.plugin(), config={"token": "s3cret-t0ken"})
+        told = engine.cause_of("counter", ValueError("no entry with s3cret-t0ken"))
+        assert told == "ValueError: no entry with ***"

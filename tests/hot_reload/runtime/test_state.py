@@ -252,3 +252,12 @@ async def test_s5_state_that_changes_while_it_is_copied_is_refused_and_raises_no
         monkeypatch.undo()
         assert (await engine.reload("a")).success
         assert await engine.use("a") == 2
+
+
+def test_a_stack_that_is_too_deep_is_not_told_as_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_deep(copier: Any, value: Any, path: str, depth: int) -> tuple[Any, ...]:
+        raise RecursionError
+
+    monkeypatch.setitem(module._CONTAINERS, tuple, too_deep)
+    with pytest.raises(RecursionError):
+        copied((1,))

@@ -15,6 +15,7 @@ from hot_reload import Engine, ImportPolicy
 from hot_reload.errors import EngineMisuse
 from hot_reload.source.code import CodeCache, compile_source
 from hot_reload.source.code_files import CodeFiles
+from hot_reload.source.code_files import _written_at as written_at
 from hot_reload.source.lock import Lock
 from hot_reload.source.snapshot import SourceFile
 from hot_reload_fixtures import PluginDirectory
@@ -161,3 +162,11 @@ async def test_f21_an_engine_keeps_its_code_over_a_restart(
 def test_f86_a_lock_goes_with_no_code_on_a_disk(tmp_path: Path) -> None:
     with pytest.raises(EngineMisuse, match="give one of lock and code_files"):
         ImportPolicy(lock=Lock(tmp_path / "plugins.lock"), code_files=CodeFiles(tmp_path / "code"))
+
+
+def test_f21_a_file_that_another_process_took_away_counts_as_the_oldest(tmp_path: Path) -> None:
+    (tmp_path / "gone.code").touch()
+    with os.scandir(tmp_path) as entries:
+        (entry,) = entries
+        (tmp_path / "gone.code").unlink()
+        assert written_at(entry) == 0.0
