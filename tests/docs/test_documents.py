@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import json
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
+from hot_reload import Settings, WatchSettings
 from hot_reload_conformance.adapter import Claim
 from hot_reload_conformance.check import all_checks, host_checks
 from hot_reload_conformance.command import main
@@ -77,6 +81,20 @@ def test_every_document_is_linked() -> None:
             if target and not target.startswith("http"):
                 waiting.append((document.parent / target).resolve())
     assert [name(each) for each in WRITTEN if each not in reached] == []
+
+
+def test_every_page_is_two_clicks_from_the_readme() -> None:
+    """The index names each page itself; a single decision is reached from the list of them."""
+    index = REPOSITORY / "docs/README.md"
+    linked = {
+        (index.parent / found["target"].partition("#")[0]).resolve()
+        for found in _LINK.finditer(prose(index))
+    }
+    pages = {
+        page for page in REPOSITORY.glob("docs/**/*.md") if page.parent.name != "decisions"
+    } - {index}
+    assert [name(each) for each in sorted(pages - linked)] == []
+    assert "(docs/README.md)" in (REPOSITORY / "README.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +193,21 @@ def test_the_smallest_adapter_is_small() -> None:
     assert block is not None
     assert counted is not None
     assert sum(bool(line.strip()) for line in block[1].splitlines()) == int(counted[1]) < 25
+
+
+@pytest.mark.parametrize("settings", [Settings, WatchSettings])
+def test_every_setting_has_its_row(settings: type[Settings] | type[WatchSettings]) -> None:
+    page = (REPOSITORY / "docs/reference/engine-configuration.md").read_text("utf-8")
+    for each in dataclasses.fields(settings):
+        default: Any = getattr(settings(), each.name)
+        default = list(default) if isinstance(default, tuple) else default
+        if each.name == "quiet_seconds":
+            row = rf"\| `debounce_ms` \| .* \| `{default * 1000:g}` \|"
+        elif default is None:
+            row = rf"\| `{each.name}` \| .* \| .* \|"
+        else:
+            row = rf"\| `{each.name}` \| .* \| `{re.escape(json.dumps(default))}` \|"
+        assert re.search(row, page), row
 
 
 def test_claims_are_explained() -> None:
