@@ -78,6 +78,47 @@ def test_a_machine_s_failure_is_spelt_out(project: Any) -> None:
     assert "the machine found a loss" in result.stdout.str()
 
 
+RACE = """
+from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
+from hot_reload_conformance.specimens.registry import all_specimens
+
+hot_reload_host = next(each.adapter for each in all_specimens() if each.name == "no-lock")
+"""
+
+
+def test_a_simulation_s_failure_fails_on_its_own_and_passes_once_mended(project: Any) -> None:
+    """Not by its trace: that one does not exist any more in a host that was mended."""
+    project.write("host.py", RACE)
+    _bare(
+        project,
+        "--hot-reload-conformance",
+        "host.py::hot-reload::overlapping-reloads[simulated]",
+        "--hot-reload-write-tests=kept",
+    )
+    (file,) = (project.path / "kept").iterdir()
+    text = file.read_text("utf-8")
+    assert 'checks=["overlapping-reloads[simulated]"]' in text
+    assert "--hot-reload-replay 'HR-RACE-03=py3." in text
+    alone = project.run("kept")
+    alone.assert_outcomes(failed=1)
+    assert "HR-RACE-03 overlapping-reloads" in alone.stdout.str()
+    project.write("host.py", f"{RACE}\nhot_reload_host = BlueGreenAdapter\n")
+    project.run("kept").assert_outcomes(passed=1)
+
+
+def test_what_another_profile_found_is_looked_for_by_that_one(tmp_path: Path) -> None:
+    found = CheckResult(
+        code="HR-RACE-03",
+        check="overlapping-reloads[simulated]",
+        subject="bot",
+        verdict=Verdict.FAIL,
+        findings=(Finding(message="lost", replay="HR-RACE-03=py3.11 load a v1 @ 2:1"),),
+    )
+    text = regression_test(found, tmp_path / "bot.py", tmp_path, tmp_path, profile="nightly")
+    assert '    profile="nightly",\n' in text
+    assert "profile" not in regression_test(found, tmp_path / "bot.py", tmp_path, tmp_path)
+
+
 def test_a_file_that_is_there_is_left_as_it_is(project: Any) -> None:
     project.host('breaks = ("HR-ROLL-01",)')
     mine = project.path / "kept/test_contract_toy_old_keeps_serving.py"

@@ -46,9 +46,11 @@ async def state_round_trip(case: PluginCase, _: Any) -> None:
             _came_back(case, new, state, await _captured(case, new))
     if not tried:
         raise NotClaimed(
-            "get_reload_state() had nothing to give yet. Say how the plugin is used, or which "
-            "states it takes:\n    hot_reload_subject = PluginSubject(exercise=use_it)\n"
-            "    async def use_it(plugin): ...   # call it so that it has a state"
+            "get_reload_state() had nothing to give yet. Say in conftest.py how the plugin is "
+            "used, or which states it takes:\n"
+            "    from hot_reload_conformance import PluginSubject\n"
+            "    async def use_it(plugin): ...  # call it so that it has a state\n"
+            "    hot_reload_subject = PluginSubject(exercise=use_it)"
         )
 
 
@@ -108,7 +110,7 @@ def _is_not_shared(case: PluginCase, bare: BarePlugin, first: Any, second: Any) 
         changed is None,
         f"get_reload_state() ({place}) gives another state when it is asked twice in a row: "
         f"{changed}. Asking must change nothing: a reload that fails leaves the old generation "
-        "running with what is left",
+        "running with what is left. And the time of asking does not belong into it",
         expected="the same state",
         seen=changed or "",
     )
@@ -132,7 +134,7 @@ in conftest.py, to have this checked:
     from hot_reload_conformance import PluginSubject
 
     async def delivered(plugin):
-        return [...]          # the events that have arrived, in order, as they were written
+        return [...]  # the events that arrived: in order, as written
 
     @pytest.fixture
     def hot_reload_subject():
@@ -349,8 +351,9 @@ def _beyond(some: list[Any], others: list[Any]) -> list[Any]:
     return beyond
 
 
-NO_SECRETS = """nobody says which values of the config are secret. Describe them to have this \
-checked:
+NO_SECRETS = """nobody says which values of the config are secret. Describe them in \
+conftest.py to have this checked:
+    from hot_reload_conformance import PluginSubject
     hot_reload_subject = PluginSubject(
         config={"token": "s3cr3t-token"}, secrets=["s3cr3t-token"]
     )"""

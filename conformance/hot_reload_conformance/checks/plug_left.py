@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from hot_reload import hooks
 from hot_reload_conformance.bench.containment import THREAD_GRACE_SECONDS, still_running
@@ -37,6 +39,8 @@ class Before:
         self.threads = set(threading.enumerate())
         self.settings = ProcessSettings()
         self.handler = asyncio.get_running_loop().get_exception_handler()
+        self.filters = list(warnings.filters)
+        self.level = logging.root.level
         self.census = Census.take()
 
     async def left(self, parts: tuple[str, ...]) -> Left:
@@ -71,6 +75,17 @@ class Before:
         if loop.get_exception_handler() is not self.handler:
             found.append("replaced the exception handler of the event loop")
             loop.set_exception_handler(self.handler)
+        for each in [each for each in warnings.filters if each not in self.filters]:
+            action, message, category, module, _ = each
+            # One for certain texts or modules is a library's, about itself, as it is imported.
+            if message is None and module is None:
+                cast("list[Any]", warnings.filters).remove(each)
+                kind = getattr(category, "__name__", category)
+                found.append(f"added a warnings filter: {action!r} for {kind}")
+        if logging.root.level != self.level:
+            was, now = map(logging.getLevelName, (self.level, logging.root.level))
+            found.append(f"set the level of the root logger from {was} to {now}")
+            logging.root.setLevel(self.level)
         return found + put_into_others(self.bare.generation)
 
     def _threads(self) -> tuple[str, ...]:
@@ -201,7 +216,8 @@ def _is_silent(case: PluginCase, left: Left) -> None:
         not left.threads,
         f"after stop() the thread {' and the thread '.join(left.threads)} still runs: threads "
         "cannot be ended from outside, so every reload adds one. Let it look at a "
-        "threading.Event, and in stop() set the event and join() the thread",
+        "threading.Event, and in stop() set the event and join() the thread; a threading.Timer is "
+        "ended by its cancel()",
         expected="no thread of the plugin",
         seen=f"{len(left.threads)} running",
     )

@@ -127,8 +127,9 @@ async def _offered(case: PluginCase, bare: BarePlugin, what: str, wrong: Any) ->
 
 
 NO_RECORDS = """nobody has kept a state of an earlier version. Record one of each release in the \
-plugin's repository, and say where:
+plugin's repository, and say in conftest.py where:
     # once for each release: json.dump(plugin.get_reload_state(), file)
+    from hot_reload_conformance import PluginSubject
     hot_reload_subject = PluginSubject(recorded=["tests/states"])"""
 
 

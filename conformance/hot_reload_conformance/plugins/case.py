@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hot_reload.errors import ManifestError, NoPluginError
-from hot_reload.outcome import Outcome
+from hot_reload.outcome import Outcome, Stage
 from hot_reload.source.snapshot import DiskFiles
 from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.bench.containment import Exited, Heard, contain_exits, threads_ended
@@ -188,9 +188,24 @@ class PluginCase:
         if not outcome.success:
             message = f"the plugin does not load: {told(outcome)}"
             if judged:
+                message += self._lacks_config(outcome)
                 raise Violation(message, expected="loaded", seen=type(outcome).__name__)
             raise Unusable(f"{message} (see HR-PLUG-03)")
         return outcome.plugin
+
+    def _lacks_config(self, outcome: Outcome) -> str:
+        """What its author may have to say first: nobody else knows a config that fits."""
+        failure = getattr(outcome, "failure", None)
+        stage = failure.stage if failure else None
+        if self.config or stage not in (Stage.CONFIG, Stage.CONSTRUCT):
+            return ""
+        if b"config" not in self.source():
+            return ""
+        return (
+            ". It was given no config. If it needs one, give it one in conftest.py: "
+            "hot_reload_subject = PluginSubject(config={...}), with "
+            "`from hot_reload_conformance import PluginSubject`"
+        )
 
     async def upgraded(self, engine: Engine, name: str) -> Outcome:
         """Reload to a next version: the same source with another comment at its end."""

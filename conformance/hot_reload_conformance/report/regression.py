@@ -30,7 +30,7 @@ ROOT = {root}
 @parametrize_with_contract(
     ROOT / {subject},
     root=ROOT,
-    checks=[{check}],{variants}
+    checks=[{check}],{variants}{profile}
 )
 def test_{name}(clause_check):
     clause_check()
@@ -66,26 +66,33 @@ def file_name(result: CheckResult) -> str:
     return f"test_contract_{_name(result.subject)}_{_name(result.check)}.py"
 
 
-def regression_test(result: CheckResult, subject: Path, root: Path, folder: Path) -> str:
+def regression_test(
+    result: CheckResult, subject: Path, root: Path, folder: Path, *, profile: str = "quick"
+) -> str:
     """The text of the file in ``folder`` that has ``result``'s failures again, and no others.
 
     ``subject``: the plugin's file, the adapter's file or the pyproject.toml that names it.
+    ``profile``: the one that found them. What a simulation found is hunted for again: its
+    trace is one of the host as it is now, and would not exist in one that was mended.
     """
+    simulated = result.check.endswith("[simulated]")
+    path = subject.relative_to(root).as_posix()
     head = _plain(f"{result.code} {result.check} is broken on {result.subject}.")
     facts = {
         "head": head,
-        "body": _body(result),
+        "body": _body(result) + (_trace(result, path) if simulated else ""),
         "mark": MARK,
         "root": _root(root, folder),
-        "subject": _quoted(subject.relative_to(root).as_posix()),
+        "subject": _quoted(path),
         "name": _name(result.check),
     }
     script = next((each.replay for each in result.findings if each.replay), "")
-    if script:
+    if script and not simulated:
         steps = script.partition("=")[2].split(";")
         told = "\n".join(f"    {_quoted(each.strip())}," for each in steps if each.strip())
         return _MACHINE.format(**facts, steps=told, code=_quoted(result.code))
-    names = [each.variant for each in result.findings if each.variant]
+    names = [] if simulated else [each.variant for each in result.findings if each.variant]
+    facts["profile"] = f'\n    profile="{profile}",' if profile != "quick" else ""
     return _EXAMPLE.format(**facts, check=_quoted(result.check), variants=_variants(names))
 
 
@@ -95,6 +102,16 @@ def _body(result: CheckResult) -> str:
     parts = [f"The contract: {clause.text}", f"Seen: {said.splitlines()[0] if said else ''}"]
     text = "\n".join(textwrap.fill(each, 95, break_long_words=False) for each in parts)
     return _plain(text)
+
+
+def _trace(result: CheckResult, path: str) -> str:
+    """How the very run is seen again, as long as the bug is there; one line for each."""
+    lines = "".join(
+        f"\n    pytest --hot-reload-conformance {path} --hot-reload-replay '{each.replay}'"
+        for each in result.findings
+        if each.replay
+    )
+    return _plain(f"\n\nAs it was met:\n{lines}") if lines else ""
 
 
 def _plain(text: str) -> str:

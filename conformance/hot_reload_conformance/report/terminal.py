@@ -291,7 +291,8 @@ def _hints(report: Report, width: int) -> list[Line]:
     ]
     shown = texts[:_SHOWN_HINTS]
     if len(texts) > len(shown):
-        shown.append(f"… and {len(texts) - len(shown)} more: pytest -rs lists them all")
+        rest = len(texts) - len(shown)
+        shown.append(f"… and {rest} more: pytest -rs lists them all, and the JSON report has them")
     return _listed("Not claimed, so not checked", "head", width, shown)
 
 

@@ -20,6 +20,9 @@ from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; gives the exit status."""
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0
     if not 1 <= len(arguments) <= 2:
         print(__doc__, file=sys.stderr)
         return 2

@@ -7,7 +7,8 @@ from typing import Any
 
 from hot_reload_conformance.adapter import HostAdapter
 from hot_reload_conformance.simulation.failure import Run
-from hot_reload_conformance.simulation.fitting import fits
+from hot_reload_conformance.simulation.fitting import fits, refuse_unfit
+from hot_reload_conformance.simulation.host import VERBS
 from hot_reload_conformance.simulation.hunt import RUNS_PER_SCRIPT, Hunt, hunt, replay
 from hot_reload_conformance.simulation.script import Script
 from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS
@@ -33,11 +34,17 @@ class Checking:
 
         Raises:
             SimulationFailed: something was found, flaked, or left the simulation.
+            ValueError: a script is malformed, or asks for more than the adapter claims.
         """
+        adapter: type[HostAdapter] | None = subject if isinstance(subject, type) else None
         if scripts is None:
-            adapter = subject if isinstance(subject, type) else None
-            scripts = [each for each in FIXED_SCRIPTS if adapter is None or fits(adapter, each)]
-        found = hunt(subject, scripts, runs_per_script=runs_per_script, seed=seed)
+            chosen = [each for each in FIXED_SCRIPTS if adapter is None or fits(adapter, each)]
+        else:
+            chosen = [Script.parse(each) if isinstance(each, str) else each for each in scripts]
+            if adapter is not None:
+                for each in chosen:
+                    refuse_unfit(adapter, each, VERBS)
+        found = hunt(subject, chosen, runs_per_script=runs_per_script, seed=seed)
         if found.found or found.unknown or found.escaped:
             raise SimulationFailed(found.describe())
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from hot_reload_conformance.adapter import Claim, HostAdapter
 from hot_reload_conformance.simulation.cast import claims_of
@@ -28,6 +29,32 @@ _NEEDS: dict[str, frozenset[Claim]] = {
 def fits(adapter: type[HostAdapter], script: Script) -> bool:
     """Whether a host with its claims and stages can be asked to do all of ``script``."""
     return needed_claims(script) <= adapter.claims and needed_stages(script) <= {*adapter.stages}
+
+
+def refuse_unfit(adapter: type[HostAdapter], script: Script, verbs: Collection[str]) -> None:
+    """A script that somebody wrote for this host, and that cannot be done, is his mistake.
+
+    Raises:
+        ValueError: an operation is none of ``verbs``, or asks for more than is claimed.
+    """
+    for op in (*script.given, *script.operations):
+        if op.verb not in verbs:
+            raise ValueError(
+                f"in the script {str(script)!r}, {str(op)!r}: no operation {op.verb!r}; "
+                f"known: {', '.join(verbs)}"
+            )
+    claims = sorted(each.value for each in needed_claims(script) - adapter.claims)
+    stages = sorted(needed_stages(script) - {*adapter.stages})
+    if claims or stages:
+        lacks = (
+            f"{adapter.__name__} does not claim: {', '.join(claims)}"
+            if claims
+            else f"{adapter.__name__} has no stage: {', '.join(stages)}"
+        )
+        raise ValueError(
+            f"the script {str(script)!r} asks for what {lacks}. Leave that out of the script, or "
+            "add it to the adapter, where the host has it"
+        )
 
 
 def needed_claims(script: Script) -> frozenset[Claim]:

@@ -314,6 +314,8 @@ _VERBS = {
     "flood": SimulatedHost._flood,
     "spoil": SimulatedHost._spoil,
 }
+VERBS = tuple(_VERBS)
+"""The operations of hosts."""
 
 
 async def _hang(_: Probe) -> None:

@@ -241,6 +241,69 @@ specimen(
 )
 
 specimen(
+    "warnings-silenced-after-stop",
+    "HR-PLUG-13",
+    """
+    import warnings
+
+    class Service:
+        version = "1.0"
+
+        def start(self):
+            warnings.simplefilter("ignore")
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="start() added a warnings filter: 'ignore' for Warning",
+    bug="one noisy library, and the whole process hears no warning any more",
+)
+
+specimen(
+    "root-level-after-stop",
+    "HR-PLUG-13",
+    """
+    import logging
+
+    class Service:
+        version = "1.0"
+
+        def start(self):
+            logging.getLogger().setLevel(logging.DEBUG)
+
+        def handle(self, request):
+            return "yes"
+
+        def stop(self):
+            pass
+    """,
+    says="start() set the level of the root logger from",
+    bug="debug = true in one plugin, and the log of the whole service fills the disk",
+)
+
+specimen(
+    "atexit-after-stop",
+    "HR-PLUG-14",
+    """
+    import atexit
+
+    class Service:
+        version = "1.0"
+
+        def start(self):
+            atexit.register(self.stop)
+
+        def handle(self, request):
+            return "yes"
+
+        def stop(self):
+            pass
+    """,
+    says="an atexit callback",
+    bug="stop() is registered for the end of the process, once for each generation",
+)
+
+specimen(
     "filter-after-stop",
     "HR-PLUG-13",
     """

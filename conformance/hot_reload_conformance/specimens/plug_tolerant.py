@@ -120,12 +120,18 @@ SCHEMA = """{
 specimen(
     "ignores-wrong-config",
     "HR-PLUG-15",
+    # A schema of the plugin's own making: a host checks by those alone that it knows.
     f"""
+    class Described:
+        def model_json_schema(self):
+            return {SCHEMA}
+
+
     class Service:
         version = "1.0"
 
         def __init__(self, config):
-            self.config_schema = {SCHEMA}
+            self.config_schema = Described()
             self.host = config.get("host", "localhost")
 
         def handle(self, request):

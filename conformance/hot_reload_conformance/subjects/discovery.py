@@ -81,6 +81,7 @@ def sources_at(path: Path, configuration: Configuration) -> tuple[Source, ...] |
             raise DiscoveryError(
                 f"no plugin and no host found in {path}: it has no file with a class that has "
                 f"a version or a hook, no package, and no {HOST_NAME}{_unnamed_adapters(path)}"
+                f"{_with_plugins_below(path)}"
             )
         return found
     if path == configuration.file and configuration.host:
@@ -190,6 +191,14 @@ def _unnamed_adapters(folder: Path) -> str:
         if adapters:
             hint = f"write {HOST_NAME} = {adapters[-1]} at its end"
             return f" ({path.name} has the adapter {adapters[-1]}: {hint})"
+    return ""
+
+
+def _with_plugins_below(folder: Path) -> str:
+    for path in sorted(folder.iterdir()):
+        named = path.is_dir() and not path.name.startswith((".", "_"))
+        if named and next(_in_directory(path), None) is not None:
+            return f". Folders in it are not searched: name {path}"
     return ""
 
 

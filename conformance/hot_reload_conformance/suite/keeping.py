@@ -28,8 +28,12 @@ def failures(results: Iterable[CheckResult]) -> list[CheckResult]:
     return [each for each in results if each.verdict is Verdict.FAIL and counts_against(each)]
 
 
-def keep(found: Iterable[tuple[CheckResult, Source]], root: Path, folder: Path) -> Kept:
+def keep(
+    found: Iterable[tuple[CheckResult, Source]], root: Path, folder: Path, *, profile: str
+) -> Kept:
     """Write a test file for each failure; one that is there already is left as it is.
+
+    ``profile``: the one of this run.
 
     Raises:
         OSError: ``folder`` cannot be written to.
@@ -46,7 +50,8 @@ def keep(found: Iterable[tuple[CheckResult, Source]], root: Path, folder: Path) 
         if file.exists():
             notes.append(f"{_shown(file, root)} is there already, and was left as it is")
             continue
-        file.write_text(regression_test(result, source.path, root, folder), encoding="utf-8")
+        text = regression_test(result, source.path, root, folder, profile=profile)
+        file.write_text(text, encoding="utf-8")
         written.append(file)
     if written:
         files = ", ".join(_shown(each, root) for each in written)

@@ -190,7 +190,9 @@ class ConformanceSession:
                 for result in failures(results)
                 if key in self.sources
             ]
-            self.kept = keep(found, self.config.rootpath, self.run.keep_in)
+            self.kept = keep(
+                found, self.config.rootpath, self.run.keep_in, profile=self.run.profile
+            )
         if self.run.report_file is not None:
             write_json(report, self.run.report_file)
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self.sharding.part:

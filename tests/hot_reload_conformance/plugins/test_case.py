@@ -182,6 +182,66 @@ def test_a_plugin_that_does_not_load_fails_one_clause_and_passes_none_about_runn
         assert "see HR-PLUG-0" in results[code].reason
 
 
+def test_a_plugin_that_lacks_its_config_is_told_where_to_give_one(tmp_path: Path) -> None:
+    source = """
+        class Inbox:
+            version = "1"
+            def __init__(self, config): self.limit = config["limit"]
+    """
+    told = run_plugin_check(subject(tmp_path, source), one("HR-PLUG-03")).reason
+    assert "KeyError: 'limit'" in told
+    assert "give it one in conftest.py: hot_reload_subject = PluginSubject(config={...})" in told
+    mistaken = run_plugin_check(subject(tmp_path, source, config={"size": 1}), one("HR-PLUG-03"))
+    assert "conftest.py" not in mistaken.reason
+    broken = source.replace('config["limit"]', "1 / 0").replace(", config)", ")")
+    assert (
+        "conftest.py" not in run_plugin_check(subject(tmp_path, broken), one("HR-PLUG-03")).reason
+    )
+
+
+def test_a_state_that_tells_the_time_is_not_called_harmed_by_an_upgrade(tmp_path: Path) -> None:
+    source = """
+        import itertools
+        TICKS = itertools.count()
+        class Inbox:
+            version = "1"
+            def get_reload_state(self): return {"told": next(TICKS)}
+            def set_reload_state(self, state): pass
+    """
+    plugin = subject(tmp_path, source)
+    assert run_plugin_check(plugin, one("HR-PLUG-16")).verdict is Verdict.PASS
+    told = run_plugin_check(plugin, one("HR-PLUG-07")).reason
+    assert "asked twice in a row" in told
+    assert "the time of asking does not belong into it" in told
+
+
+def test_a_timer_left_running_is_told_to_be_cancelled(tmp_path: Path) -> None:
+    source = """
+        import threading
+        class Inbox:
+            version = "1"
+            def start(self):
+                self.timer = threading.Timer(60, print)
+                self.timer.daemon = True
+                self.timer.start()
+    """
+    result = run_plugin_check(subject(tmp_path, source), one("HR-PLUG-13"))
+    assert result.verdict is Verdict.FAIL
+    assert "a threading.Timer is ended by its cancel()" in result.reason
+
+
+@pytest.mark.parametrize("code", ["HR-PLUG-07", "HR-PLUG-09", "HR-PLUG-11", "HR-PLUG-18"])
+def test_the_lines_of_a_description_can_be_pasted(tmp_path: Path, code: str) -> None:
+    source = NEWCOMERS.replace('{"kept": self.kept + self.new}', "None")
+    told = run_plugin_check(subject(tmp_path, source), one(code)).reason
+    lines = [each for each in told.splitlines() if each.startswith("    ")]
+    assert "conftest.py" in told
+    assert all(len(each) <= 78 for each in lines), "the terminal would wrap them"
+    names: dict[str, Any] = {}
+    exec(textwrap.dedent("\n".join(lines)), names)
+    assert "hot_reload_subject" in names
+
+
 def test_a_plugin_that_blocks_its_thread_is_interrupted(tmp_path: Path) -> None:
     source = "import threading\nthreading.Event().wait(60)\nclass Inbox:\n    version = '1'\n"
     hasty = dataclasses.replace(one("HR-PLUG-14"), deadline_seconds=0.1)

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from hot_reload_conformance.adapter import Claim
 from hot_reload_conformance.simulation.checking import Checking, SimulationFailed
 from hot_reload_conformance.simulation.failure import CRASH, Run
 from hot_reload_conformance.simulation.hunt import OtherPython, StaleReplay, hunt, replay
@@ -21,6 +22,12 @@ from hot_reload_conformance.simulation.shrink import shrink
 from hot_reload_conformance.simulation.simulate import simulate
 from hot_reload_conformance.simulation.sources import RandomWalk
 from hot_reload_conformance.simulation.subject import MAIN, Broken, Subject, SubjectFactory, of_main
+from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
+
+
+class Modest(BlueGreenAdapter):
+    claims = frozenset({Claim.RELOAD, Claim.HOOKS})
+    stages = ("read", "syntax", "import", "start")
 
 
 class Account:
@@ -163,6 +170,23 @@ def test_the_fixture_fails_a_test_with_the_story(hot_reload_simulation: Checking
     hot_reload_simulation.check(accounts(safe=True), [WITHDRAWALS], runs_per_script=5)
 
 
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("load a v1 | unlod a", "'unlod a': no operation 'unlod'; known: write, load,"),
+        ("load s v1 | emit; reload s v2", "does not claim: sinks"),
+        ("load a v1 | reload a v2!setup", "has no stage: setup"),
+    ],
+)
+def test_a_script_that_a_host_cannot_be_asked_for_is_no_finding(
+    hot_reload_simulation: Checking, script: str, says: str
+) -> None:
+    with pytest.raises(ValueError, match="script") as caught:
+        hot_reload_simulation.check(Modest, [script])
+    assert says in str(caught.value)
+    assert "Modest" in str(caught.value) or "no operation" in says
+
+
 def test_the_fixture_checks_a_plain_coroutine(hot_reload_simulation: Checking) -> None:
     async def main() -> None:
         order = []
@@ -176,6 +200,17 @@ def test_the_fixture_checks_a_plain_coroutine(hot_reload_simulation: Checking) -
 
     with pytest.raises(SimulationFailed, match="the order is not promised"):
         hot_reload_simulation.check_main(main)
+
+
+def test_the_command_without_a_subject_says_how_it_is_used(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from hot_reload_conformance.simulation.__main__ import main
+
+    assert main(["--help"]) == 0
+    assert "MODULE:NAME [REPLAY]" in capsys.readouterr().out
+    assert main([]) == 2
+    assert "MODULE:NAME [REPLAY]" in capsys.readouterr().err
 
 
 def test_it_replays_without_pytest() -> None:

@@ -132,6 +132,14 @@ def test_a_folder_with_nothing_in_it_says_what_was_looked_for(root: Path) -> Non
         _at(root, "empty")
 
 
+def test_a_folder_above_that_of_the_plugins_names_it(root: Path) -> None:
+    _write(root, {"mine/plugins/a.py": PLUGIN, "mine/notes.py": "x = 1\n"})
+    with pytest.raises(
+        DiscoveryError, match=r"Folders in it are not searched: name .*mine/plugins"
+    ):
+        _at(root, "mine")
+
+
 ADAPTER = "class Mine(HostAdapter):\n    name = 'mine'\n    async def flush(self): ...\n"
 
 
