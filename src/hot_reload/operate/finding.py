@@ -46,4 +46,7 @@ class Finding:
     def describe(self) -> str:
         """One line."""
         place = f" at {self.file}{f':{self.line}' if self.line else ''}" if self.file else ""
-        return f"{self.kind.value}: {self.text}{place}. {self.hint}"
+        # A text that was told before has its place in it, and may end as a question.
+        place = "" if place and place in self.text else place
+        end = "" if not place and self.text.endswith((".", "?", "!")) else "."
+        return f"{self.kind.value}: {self.text}{place}{end} {self.hint}"

@@ -83,6 +83,11 @@ class Engine:
         self._imports = given_one_of(ImportPolicy, imports, "imports")
         for each in self._imports.checks:
             given_callback(each, "a check")
+        if state_store is not None and not hasattr(state_store, "save"):
+            raise EngineMisuse(
+                f"state_store is a {type(state_store).__name__}; give one such as "
+                "StateFiles('state')"
+            )
         self._states = state_store
         self._roster = Roster()
         self._first_uses = FirstUses(

@@ -341,3 +341,19 @@ async def test_f64_what_is_no_name_is_the_callers_mistake(engine: Engine, name: 
     mistaken: Any = name
     with pytest.raises(EngineMisuse, match=r"engine is a .*; give the open Engine"):
         diagnose(mistaken, "counter")
+
+
+def test_f64_a_finding_names_its_place_once_and_ends_as_its_text_does() -> None:
+    def told(text: str) -> str:
+        return Finding(
+            kind=FindingKind.LAST_FAILURE,
+            blocks=False,
+            text=text,
+            hint="Mend it",
+            file="/a.py",
+            line=3,
+        ).describe()
+
+    assert told("it failed").endswith(": it failed at /a.py:3. Mend it")
+    assert told("it failed at /a.py:3").endswith(": it failed at /a.py:3. Mend it")
+    assert told("did you mean a, at /a.py:3?").endswith("at /a.py:3? Mend it")

@@ -249,3 +249,8 @@ async def test_f14_f05_a_first_use_takes_up_the_state_of_an_earlier_process(
     async with Engine() as engine:
         with pytest.raises(EngineMisuse, match="restore=True needs a store"):
             engine.register(bench.plugin(), restore=True)
+
+
+def test_what_is_no_store_is_refused() -> None:
+    with pytest.raises(EngineMisuse, match=r"state_store is a str; give one such as StateFiles"):
+        Engine(state_store="state")  # type: ignore[arg-type]  # the mistake

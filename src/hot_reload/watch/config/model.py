@@ -300,7 +300,11 @@ class _Reading:
             entry = self._plugin(name, self._table(path, value), path)
             for needed in entry.needs if entry else ():
                 if needed not in names:
-                    problem = unknown_key(needed, [each for each in names if each != name], path)
+                    others = [each for each in names if each != name]
+                    problem = unknown_key(needed, others, path)
+                    if not others:
+                        hint = f"write [plugins.{needed}] as well, or take it out"
+                        problem = dataclasses.replace(problem, hint=hint)
                     self._add(
                         dataclasses.replace(
                             problem,

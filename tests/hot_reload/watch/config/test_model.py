@@ -241,3 +241,9 @@ def test_f46_f50_a_misspelt_variable_or_argument_is_told(
     assert first.startswith(says)
     assert not more
     model("[watch]", environment=dict.fromkeys(environment, "") | {"HOT_RELOAD_OTHER": "x"})
+
+
+def test_f50_what_is_needed_and_not_there_has_a_next_step() -> None:
+    (found,) = problems('[plugins.one]\npath = "one.py"\nneeds = ["nobody"]\n')
+    assert "needs 'nobody', which is no plugin of these files" in found
+    assert "write [plugins.nobody] as well, or take it out" in found
