@@ -372,6 +372,11 @@ class Engine:
         return self._machinery.pipeline.counts
 
     @property
+    def keeps_state(self) -> bool:
+        """Whether it has a ``state_store``, so that ``restore=True`` means something."""
+        return self._states is not None
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The loaded plugins, in the order of loading."""
         return self._roster.registry.names

@@ -62,7 +62,9 @@ class Applying:
 
     async def _load(self, entry: PluginEntry) -> bool:
         engine, name = self._engine, entry.name
-        loaded = await engine.load(self._paths[name], name=name, config=_copied(entry))
+        loaded = await engine.load(
+            self._paths[name], name=name, config=_copied(entry), restore=entry.restore
+        )
         return self._done(loaded, lambda: engine.unload(name))
 
     async def _unload(self, entry: PluginEntry) -> bool:
@@ -72,7 +74,10 @@ class Applying:
         if not status.enabled:
             self._done(unloaded, lambda: engine.disable(name))
         return self._done(
-            unloaded, lambda: engine.load(status.path, name=name, config=_copied(entry))
+            unloaded,
+            lambda: engine.load(
+                status.path, name=name, config=_copied(entry), restore=engine.keeps_state
+            ),
         )
 
     async def _switch(self, name: str, enabled: bool) -> bool:

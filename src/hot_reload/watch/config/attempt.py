@@ -155,6 +155,11 @@ class Attempts:
                 paths[name] = locate(entry)
             except ConfigError as error:
                 problems += error.problems
+        for name, entry in model.plugins.items():
+            if entry.restore and not self._engine.keeps_state:
+                text = "asks for its state, which this engine keeps nowhere"
+                hint = "give it a store: Engine(state_store=StateFiles('state'))"
+                problems.append(Problem(text=text, path=("plugins", name, "restore"), hint=hint))
         strange = [
             name
             for name in paths

@@ -56,6 +56,8 @@ class PluginEntry:
     """Plugins of these files that are loaded before it, besides those that it declares."""
     order: int = 0
     """Plugins are loaded, and steps of one role run, in this order; equal ones as they stand."""
+    restore: bool = False
+    """Whether a load gives it the state that the engine's ``state_store`` has of it."""
     secret_keys: tuple[str, ...] = ()
 
     @property

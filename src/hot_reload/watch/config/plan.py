@@ -263,9 +263,10 @@ def _later(old: HostConfig | None, new: HostConfig) -> list[str]:
                 found.append(f"watch.{key}")
     both = [name for name in new.plugins if name in old.plugins]
     found += [
-        f"plugins.{name}.order"
+        f"plugins.{name}.{key}"
         for name in both
-        if old.plugins[name].order != new.plugins[name].order
+        for key in ("order", "restore")
+        if getattr(old.plugins[name], key) != getattr(new.plugins[name], key)
     ]
     return found
 

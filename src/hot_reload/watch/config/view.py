@@ -27,6 +27,10 @@ class ConfigurableEngine(Protocol):
     def names(self) -> tuple[str, ...]:
         """See ``Engine.names``."""
 
+    @property
+    def keeps_state(self) -> bool:
+        """See ``Engine.keeps_state``."""
+
     def status(self, name: str) -> PluginStatus:
         """See ``Engine.status``."""
 
@@ -34,7 +38,12 @@ class ConfigurableEngine(Protocol):
         """See ``Engine.plugin``."""
 
     async def load(
-        self, path: str | Path, *, name: str | None = None, config: Mapping[str, Any] | None = None
+        self,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        restore: bool = False,
     ) -> Outcome:
         """See ``Engine.load``."""
 

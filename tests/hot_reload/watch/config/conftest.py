@@ -49,6 +49,8 @@ class BookEngine:
         self.refuses: dict[str, Callable[[Mapping[str, Any]], str]] = {}
         self.generation = 0
 
+    keeps_state = False
+
     @property
     def names(self) -> tuple[str, ...]:
         return self.registry.names
@@ -77,7 +79,12 @@ class BookEngine:
         return None
 
     async def load(
-        self, path: str | Path, *, name: str | None = None, config: Mapping[str, Any] | None = None
+        self,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        restore: bool = False,
     ) -> Outcome:
         assert name is not None
         self.calls.append(("load", name))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hot_reload import Engine
+from hot_reload import Engine, StateFiles
 from hot_reload.errors import EngineMisuse, HookFailed
 from hot_reload.outcome import RolledBack, Swapped
 from hot_reload.policy.registry import Entry
@@ -723,3 +723,49 @@ async def test_f51_a_failure_is_told_at_the_plugin_that_failed(tmp_path: Path) -
         (problem,) = (await reloader.apply()).problems
         assert (problem.path, problem.line) == (("plugins", "two"), 4)
         assert "construct of 'two'" in str(problem)
+
+
+KEEPS = """
+class One:
+    name, version = "one", "1"
+    seen = 0
+    def handle(self, request):
+        self.seen += 1
+        return self.seen
+    def get_reload_state(self): return {"seen": self.seen}
+    def set_reload_state(self, state): self.seen = state["seen"]
+"""
+
+
+@pytest.mark.parametrize("restore", [True, False])
+async def test_f14_f51_a_plugin_of_a_file_has_its_state_over_a_restart(
+    restore: bool, tmp_path: Path, open_desk: OPEN
+) -> None:
+    store = StateFiles(tmp_path / "state")
+    answers = []
+    for _ in range(2):
+        async with Engine(state_store=store) as engine, open_desk(tmp_path, engine) as desk:
+            desk.plugin("one", KEEPS)
+            desk.write(f'[plugins.one]\npath = "one.py"\nrestore = {str(restore).lower()}\n')
+            assert (await desk.reloader.apply()).success
+            answers.append(await engine.use("one"))
+    assert answers == ([1, 2] if restore else [1, 1])
+
+
+async def test_f51_a_state_that_nothing_keeps_is_told(desk: Any) -> None:
+    desk.plugin("one")
+    desk.write('[plugins.one]\npath = "one.py"\nrestore = true\n')
+    result = await desk.reloader.apply()
+    assert result.verdict is Verdict.REFUSED
+    (problem,) = result.problems
+    assert "$.plugins.one.restore: asks for its state, which this engine keeps nowhere" in str(
+        problem
+    )
+
+
+async def test_f51_a_change_of_restore_touches_nothing_that_runs(served: Any) -> None:
+    served.engine.keeps_state = True
+    served.write(two().replace('two.py"\n', 'two.py"\nrestore = true\n'))
+    await served.run(6)
+    assert served.reloader.last.later == ("plugins.two.restore",)
+    assert served.engine.calls == []
