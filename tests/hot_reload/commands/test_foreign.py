@@ -11,7 +11,7 @@ import typer.core
 import typer.main
 from click.testing import CliRunner
 
-from hot_reload.foreign_command import foreign_command
+from hot_reload.commands.foreign import foreign_command
 
 
 def things() -> Any:

@@ -18,8 +18,8 @@ from typing import Any
 
 import click
 
+from hot_reload.commands.foreign import foreign_command
 from hot_reload.errors import EngineMisuse, PluginFault
-from hot_reload.foreign_command import foreign_command
 from hot_reload.outcome import Role
 from hot_reload.runtime.engine import Engine
 

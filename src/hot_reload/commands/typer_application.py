@@ -9,8 +9,8 @@ import click
 import typer
 import typer.core
 
-from hot_reload.commands import CommandGroup
-from hot_reload.foreign_command import foreign_command
+from hot_reload.commands.foreign import foreign_command
+from hot_reload.commands.group import CommandGroup
 from hot_reload.runtime.engine import Engine
 
 

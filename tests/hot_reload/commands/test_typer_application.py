@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from hot_reload import Engine
-from hot_reload.typer_commands import typer_group
+from hot_reload.commands import typer_group
 from hot_reload_fixtures import PluginDirectory
 
 TOOLS = """
