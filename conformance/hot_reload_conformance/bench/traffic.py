@@ -107,6 +107,13 @@ class Traffic:
             )
         await self.case.settle()
 
+    async def burst(self, count: int) -> None:
+        """Emit so many in one go: where ``emit`` does not wait, the host has no turn between."""
+        for _ in range(count):
+            stamp = self._stamp("burst")
+            taken = await self.case.adapter.emit(_event(stamp))
+            self._book(stamp, Ended(value=taken))
+
     def mark(self) -> Mark:
         return self.ledger.mark()
 

@@ -12,6 +12,7 @@ from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.graphs import touched
+from hot_reload_conformance.checks.observe import SHUTDOWN
 from hot_reload_conformance.checks.settings_file import (
     PLUGINS,
     SettingsFile,
@@ -20,6 +21,7 @@ from hot_reload_conformance.checks.settings_file import (
 )
 from hot_reload_conformance.checks.stages import CAUSE
 from hot_reload_conformance.planned import PlannedError, raising
+from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 Settings = dict[str, dict[str, Any]]
@@ -33,6 +35,8 @@ class Change:
 
     make: Callable[[Settings], object]
     concerns: tuple[str, ...]
+    same_date: bool = False
+    """The file keeps its mtime, as a copy that keeps dates does, or two writes in one grain."""
 
 
 def _set(name: str, key: str, value: object) -> Callable[[Settings], object]:
@@ -43,6 +47,11 @@ def _two(settings: Settings) -> None:
     settings["alpha"]["size"], settings["gamma"]["greeting"] = 20, "good night"
 
 
+def _two_keys(settings: Settings) -> None:
+    settings["beta"].update(size=20, greeting="good night")
+
+
+_RELOAD = "a reload of the code"
 _CHANGES = [
     Variant("one value", Change(_set("beta", "size", 20), ("beta",))),
     Variant("a text", Change(_set("alpha", "greeting", "good morning"), ("alpha",))),
@@ -52,21 +61,42 @@ _CHANGES = [
     Variant("a new key", Change(_set("gamma", "more", 7), ("gamma",))),
     Variant("a key less", Change(lambda s: s["beta"].pop("nested"), ("beta",))),
     Variant("two plugins", Change(_two, ("alpha", "gamma"))),
+    Variant("two keys", Change(_two_keys, ("beta",))),
+    Variant("the same date", Change(_set("beta", "size", 20), ("beta",), same_date=True)),
+    Variant(_RELOAD, _RELOAD),
     Variant("a part gone", None),
 ]
 
 
 @check("HR-CONF-01", variants=_CHANGES)
-async def applied(case: Case, change: Change | None) -> None:
+async def applied(case: Case, change: Change | str | None) -> None:
     file = SettingsFile(case)
     await file.applied()
     if change is None:
         await _part_gone(case, file)
         return
+    if isinstance(change, str):
+        await _reloaded(case, file)
+        return
+    how = f"another part for {', '.join(change.concerns)}"
+    if change.same_date:
+        file.dated, how = file.path.stat().st_mtime_ns, f"{how}, and the date is as before"
     for settings in (_changed(change, file.running), copy.deepcopy(file.running)):
         mark = case.recording.mark()
-        await file.took(settings, f"another part for {', '.join(change.concerns)}")
-        await file.expect_running("after a good settings file was applied")
+        whole, had = [*file.running.values(), *settings.values()], list[Any]()
+        case.recording.plan("configure", _had_before(had), times=20)
+        await file.took(settings, how)
+        case.recording.unplanned()
+        after = f"after a good settings file{' of the same date' * change.same_date} was applied"
+        await file.expect_running(after)
+        halves = [each for each in had if each and each not in whole]
+        case.expect(
+            not halves,
+            f"{', '.join(change.concerns)} was given its new settings piece by piece: in between "
+            "it ran with some that stand in no file",
+            expected="all of them at once",
+            seen=halves,
+        )
         strange = sorted(touched(case.recording.moments[mark:]) - set(change.concerns))
         case.expect(
             not strange,
@@ -74,6 +104,31 @@ async def applied(case: Case, change: Change | None) -> None:
             f"{', '.join(strange)}, whose own did not change",
             expected=f"only {', '.join(change.concerns)}",
             seen=[str(m) for m in case.recording.moments[mark:] if m.plugin in strange],
+        )
+
+
+def _had_before(had: list[Any]) -> Callable[[Probe], None]:
+    """Notes what a plugin had, each time that it is given settings."""
+    return lambda plugin: had.append(plugin.settings)
+
+
+async def _reloaded(case: Case, file: SettingsFile) -> None:
+    """New code begins with the settings that are there, not with its defaults."""
+    mark = case.recording.mark()
+    await case.reloaded(PluginSpec(name="beta", version="v2", settings=True))
+    await file.expect_running("after a reload of beta's code")
+    if not {Claim.HOOKS, Claim.BLUE_GREEN} <= case.claims:
+        return
+    moments = [m for m in case.recording.moments[mark:] if m.plugin == "beta"]
+    given = [m.order for m in moments if m.version == "v2" and m.what == "configure"]
+    gone = [m.order for m in moments if m.version == "v1" and m.what in SHUTDOWN]
+    if given and gone:
+        case.expect(
+            given[0] < gone[0],
+            "beta's new code was given its settings only when the old one was being shut down: it "
+            "had begun to serve without them",
+            expected="settings first, then the swap",
+            seen=[str(m) for m in moments],
         )
 
 

@@ -27,7 +27,8 @@ from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.planned import PlannedError, PlannedExit, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
-NEIGHBOUR = PluginSpec(name="beta", version="v7")
+# Begins with the other one's name: who goes by the beginning alone takes both for one.
+NEIGHBOUR = PluginSpec(name="alphabet", version="v7")
 STATE = "{'count': 5}"
 
 

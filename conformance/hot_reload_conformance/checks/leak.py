@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.breakage import (
+    CAUSE,
     Breakage,
     load_breakages,
     one_for_each_stage,
@@ -23,6 +24,7 @@ from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow import added
 from hot_reload_conformance.checks.leak_held import held_by
 from hot_reload_conformance.contract.clause import Kind
+from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
 
 LEAST_ROUNDS = 5
@@ -195,7 +197,12 @@ def _stages(adapter: type[HostAdapter]) -> Sequence[Variant]:
         found.append(Variant("load-and-unload", "unload"))
     if Claim.PACKAGES in adapter.claims:
         found.append(Variant("packages", "packages"))
+    if Claim.HOOKS in adapter.claims and "start" in adapter.stages:
+        found.append(Variant("failed-start-and-its-stop", _STOP_FAILS_TOO))
     return [*found, *(Variant(f"failed-{v.name}", v.value) for v in reload_breakages(adapter))]
+
+
+_STOP_FAILS_TOO = "the clean-up of a failed start fails too"
 
 
 @check("HR-LEAK-02", variants=_stages, kind=Kind.PROPERTY, repeats=True)
@@ -215,6 +222,8 @@ async def census_does_not_grow(case: Case, what: Breakage | str | None) -> None:
     how = "reloads of a package" if what == "packages" else "reloads"
     if isinstance(what, Breakage):
         how = f"reloads that fail ({what.name})"
+    if what == _STOP_FAILS_TOO:
+        how = "reloads in which start failed, and then the stop of what it had begun,"
     case.expect(
         not more,
         f"{rounds} {'loads and unloads' if what == 'unload' else how} left at least one thing "
@@ -242,6 +251,15 @@ async def _round(case: Case, spec: PluginSpec, number: int, what: Breakage | str
     elif what == "unload":
         await case.loaded(version)
         await case.unload(spec.ref)
+    elif what == _STOP_FAILS_TOO:
+        if not await case.replies(tell=False):
+            await _brought_back(case, spec)
+        case.write(version)
+        for hook in ("start", "stop"):
+            failure = raising(PlannedError, CAUSE)
+            case.recording.plan(hook, failure, plugin=spec.name, version=version.version)
+        await case.reload(spec.ref)
+        case.recording.unplanned()
     else:
         await case.reloaded(version)
 

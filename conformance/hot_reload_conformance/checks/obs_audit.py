@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, Reply, implements
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.bench.hold import turns
+from hot_reload_conformance.bench.hold import Hold, turns
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.obs_counts import ALPHA, cancelled
 from hot_reload_conformance.checks.stages import CAUSE
@@ -87,7 +88,12 @@ def _deeds(adapter: type[HostAdapter]) -> Sequence[Variant]:
     variants = [Variant(name, (name, each)) for name, each in found.items()]
     if Claim.RELOAD in adapter.claims and implements(adapter, "acting_as"):
         variants.append(Variant("a reload that a plugin asks for", None))
+        if "start" in adapter.stages:
+            variants.append(Variant("reloads of two actors at once", (_TWO, Deed("", _good))))
     return variants
+
+
+_TWO = "two reloads at once"
 
 
 @check("HR-OBS-05", variants=_deeds)
@@ -96,6 +102,9 @@ async def audit(case: Case, value: tuple[str, Deed] | None) -> None:
         await _asked_for_by_a_plugin(case)
         return
     what, deed = value
+    if what == _TWO:
+        await _of_two_actors(case)
+        return
     await _audited(case)
     await case.loaded(ALPHA)
     before = await _audited(case)
@@ -198,6 +207,39 @@ async def _asked_for_by_a_plugin(case: Case) -> None:
         expected="one record of the reload that nobody asked for, and behind it hers",
         seen=[f"{record.operation}, {record.result}, by {record.by!r}" for record in new],
     )
+
+
+async def _of_two_actors(case: Case) -> None:
+    """Whoever asks later, and is done sooner, does not lend the first one's record his name."""
+    await _audited(case)
+    actors = {"alpha": ("alice", "hotfix 4711"), "beta": ("bob", "ticket 12")}
+    for spec in (ALPHA, BETA):
+        await case.loaded(spec)
+    before = await _audited(case)
+    hold = Hold()
+    case.recording.plan("start", hold, plugin="alpha", version="v2")
+    asked: list[asyncio.Future[Reply]] = []
+    try:
+        for spec in (ALPHA, BETA):
+            case.write(spec.at("v2"))
+            with case.adapter.acting_as(*actors[spec.name]):
+                asked.append(asyncio.ensure_future(case.reload(spec.ref)))
+                # In its name from beginning to end, or as far as it comes without the first.
+                await (hold.reached(asked[0]) if spec is ALPHA else turns())
+    finally:
+        hold.open()
+    replies = [await each for each in asked]
+    if not all(reply.ok for reply in replies):
+        raise CannotJudge("two reloads at once did not both succeed")
+    for record in (await _audited(case))[len(before) :]:
+        by, why = actors.get(record.plugin, ("", ""))
+        case.expect(
+            (record.by, record.why) == (by, why),
+            f"two reloaded at once, and the audit record of {record.plugin} tells another's name: "
+            f"{record.by!r}, because of {record.why!r}",
+            expected=f"{by!r}, because of {why!r}",
+            seen=str(record),
+        )
 
 
 async def _audited(case: Case) -> Sequence[AuditRecord]:

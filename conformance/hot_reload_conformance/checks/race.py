@@ -206,7 +206,10 @@ def _outcome(script: Script, done: tuple[bool, ...], serves: str) -> str:
     return f"{said}: {serves} serves"
 
 
-@check("HR-RACE-03", variants=[Variant(n, n) for n in ("two", "three", "first-fails", "unchanged")])
+_OVERLAPPING = ("two", "three", "first-fails", "unchanged", "third-behind-first")
+
+
+@check("HR-RACE-03", variants=[Variant(n, n) for n in _OVERLAPPING])
 async def overlapping_reloads(case: Case, script: str) -> None:
     if "start" not in case.adapter.stages:
         raise NotClaimed("no stage 'start' in `stages`: a reload cannot be held open")
@@ -214,6 +217,7 @@ async def overlapping_reloads(case: Case, script: str) -> None:
     await case.loaded(spec)
     fails = script == "first-fails"
     hold = Hold(raising(PlannedError, CAUSE) if fails else None)
+    second = Hold()
     case.write(spec.at("v2"))
     case.recording.plan("start", hold, plugin=spec.name)
     callers = [asyncio.ensure_future(case.reload(spec.ref))]
@@ -224,10 +228,21 @@ async def overlapping_reloads(case: Case, script: str) -> None:
             case.write(spec.at(version))
             callers.append(asyncio.ensure_future(case.reload(spec.ref)))
             await turns()
+        if script == "third-behind-first":
+            # The second one has its turn, and waited for it on what the first one has replaced.
+            case.recording.plan("start", second, plugin=spec.name, version="v3")
+            hold.open()
+            await second.reached_or(callers[1])
+            versions.append("v4")
+            case.write(spec.at("v4"))
+            callers.append(asyncio.ensure_future(case.reload(spec.ref)))
+            await turns()
         hold.open()
+        second.open()
         replies = [await caller for caller in callers]
     finally:
         hold.open()
+        second.open()
         for caller in callers:
             caller.cancel()
     for number, reply in enumerate(replies):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
@@ -212,13 +213,15 @@ def _universal_order(case: Case, moments: list[Moment], old: int) -> None:
             )
 
 
-@check(
-    "HR-SWAP-10",
-    needs=[Claim.HOOKS],
-    kind=Kind.SIMULATION,
-    variants=[Variant("ends in time", True), Variant("never ends", False)],
-)
-async def calls_in_flight_finish(case: Case, ends: bool) -> None:
+def _flights(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    found = [Variant("ends in time", "ends"), Variant("never ends", "never")]
+    if Claim.UNLOAD in adapter.claims:
+        found.append(Variant("unload", "unload"))
+    return found
+
+
+@check("HR-SWAP-10", needs=[Claim.HOOKS], kind=Kind.SIMULATION, variants=_flights)
+async def calls_in_flight_finish(case: Case, script: str) -> None:
     await case.loaded(PluginSpec())
     old = serial_of(await who(case))
     if not case.recording.asynchronous:
@@ -231,9 +234,14 @@ async def calls_in_flight_finish(case: Case, ends: bool) -> None:
         raise NotClaimed("calls in flight: render the handlers with probe.areply() to show them")
     mark = case.recording.mark()
     case.tell("a call is in flight on v1")
-    case.write(PluginSpec(version="v2"))
-    reload = in_background(case.reload("alpha"))
-    if not ends:
+    unloads = script == "unload"
+    verb = "unloaded" if unloads else "reloaded"
+    if unloads:
+        reload = in_background(case.unload("alpha"))
+    else:
+        case.write(PluginSpec(version="v2"))
+        reload = in_background(case.reload("alpha"))
+    if script == "never":
         bound_seconds = 4 * case.ports.drain_deadline_seconds
         done, _ = await patiently({reload}, bound_seconds)
         call.cancel()
@@ -266,7 +274,7 @@ async def calls_in_flight_finish(case: Case, ends: bool) -> None:
     if call not in done or call.exception() is not None:
         error = call.exception() if call in done else None
         raise Violation(
-            "a call that was in flight when its plugin was reloaded got no answer: "
+            f"a call that was in flight when its plugin was {verb} got no answer: "
             f"{type(error).__name__ if error else 'it never ended'}",
             expected=["v1"],
             seen=repr(error),
@@ -277,11 +285,15 @@ async def calls_in_flight_finish(case: Case, ends: bool) -> None:
         expected=["v1"],
         seen=call.result(),
     )
-    case.expect((await reload).ok, "a reload with a call in flight failed")
+    what = "an unload" if unloads else "a reload"
+    case.expect((await reload).ok, f"{what} with a call in flight failed")
     await turns()
     if not _stops(case, mark, old):
         raise CannotJudge("the old one's stop was never seen")
-    await case.expect_replies(["v2"], "after the call in flight ended, v2 does not serve")
+    if unloads:
+        await case.expect_replies([], "after the call in flight ended, what was unloaded serves")
+    else:
+        await case.expect_replies(["v2"], "after the call in flight ended, v2 does not serve")
 
 
 def _stops(case: Case, mark: int, serial: int) -> list[Moment]:

@@ -87,6 +87,18 @@ async def _dangling(watching: Watching) -> None:
     watching.hint(watching.case.workdir / "dangling.py")
 
 
+async def _no_text_beside(watching: Watching) -> None:
+    path = watching.case.workdir / "a_first.py"  # before the plugin in the alphabet, and stays
+    path.write_bytes(b"\xff\xfe\x00 no text at all\n")
+    watching.hint(path)
+
+
+async def _link_to_itself(watching: Watching) -> None:
+    path = watching.case.workdir / "a_first.py"
+    path.symlink_to(path.name)
+    watching.hint(path)
+
+
 async def _folder_of_that_name(watching: Watching) -> None:
     path = watching.path(ALPHA)
     path.unlink()
@@ -133,6 +145,8 @@ TROUBLES: dict[str, tuple[str, Doing]] = {
     "undecodable-name": ("a file name that cannot be decoded", _undecodable),
     "pipe": ("a pipe with the name of a plugin", _fifo),
     "dangling-link": ("a link that points nowhere", _dangling),
+    "no-text-beside": ("a file that is no text beside the plugin", _no_text_beside),
+    "link-to-itself": ("a link beside the plugin that cannot be read", _link_to_itself),
     "folder": ("a folder in place of the file for a while", _folder_of_that_name),
     "replaced-root": ("the watched folder was replaced", _replaced_root),
     "root-away": ("the watched folder was away for a while", _root_away),

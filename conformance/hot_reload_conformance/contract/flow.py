@@ -10,7 +10,7 @@ CLAUSES = (
         claims="sinks",
         kinds="P M S R",
         text="No accepted event is lost by a reload, an addition or a removal, successful, failed "
-        "or cancelled.",
+        "or cancelled, nor as the host is closed.",
         why="Logs are missing from exactly the moment at which somebody changed the pipeline: "
         "https://github.com/vectordotdev/vector/issues/5795",
         fix="Start the new sink, switch the dispatch table in one step, wait for the deliveries "

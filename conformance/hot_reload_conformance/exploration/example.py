@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,8 @@ from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import Finding, KitError, Violation
 
 _SHRINK_TRIES = 150
+_SHRINK_SECONDS = 15.0
+"""A host that hangs costs a deadline in each try: a longer story is better than no verdict."""
 
 
 @dataclass
@@ -116,12 +119,19 @@ def shortest(failing: Run, fails: Callable[[list[Op]], Run | None]) -> Run:
     Hypothesis could shrink as well, but it shrinks what it drew: it does not know that
     operations are independent, took ten times as long, and left more of them.
     """
-    tries = iter(range(_SHRINK_TRIES))
+    tries = _tries(time.monotonic() + _SHRINK_SECONDS)
     failing = _shorter(failing, fails, tries)
     plainer = _plainer(failing, fails, tries)
     if plainer is not failing:
         failing = _shorter(plainer, fails, tries)
     return fails(renumbered(failing.world.applied)) or failing
+
+
+def _tries(until: float) -> Iterator[int]:
+    for number in range(_SHRINK_TRIES):
+        if time.monotonic() > until:
+            return
+        yield number
 
 
 def _shorter(failing: Run, fails: Callable[[list[Op]], Run | None], tries: Iterator[int]) -> Run:

@@ -37,6 +37,7 @@ def holder_of(thing: object, own_modules: Container[str]) -> str:
         ours.add(id(found))
         following: list[Any] = []
         ours.add(id(following))
+        referrer = owner = None
         for referrer in found:
             if id(referrer) in seen or id(referrer) in ours or _is_of_the_kit(referrer):
                 continue
@@ -91,13 +92,22 @@ def _never_given_up() -> list[logging.Logger | asyncio.AbstractEventLoop]:
     return [*found, loop] if loop is not None and hasattr(loop, "__dict__") else found
 
 
+_OF_A_LOOP = {
+    "_task_factory": "the task factory",
+    "_exception_handler": "the exception handler",
+    "_default_executor": "the default executor",
+}
+"""What a plugin may set in a loop; the handler is often somebody else's already."""
+
+
 def _kept_by(owner: logging.Logger | asyncio.AbstractEventLoop, held: set[int]) -> str:
     """In which attribute, where it is seen: the level may have the dict of all of them."""
     attributes = vars(owner)
     keys = [key for key, value in attributes.items() if id(value) in held]
     if isinstance(owner, asyncio.AbstractEventLoop):
-        if "_exception_handler" in keys or attributes.get("_exception_handler") is not None:
-            return "the exception handler of the event loop"
+        set_there = [key for key in _OF_A_LOOP if attributes.get(key) is not None]
+        for key in [each for each in _OF_A_LOOP if each in keys] or set_there:
+            return f"{_OF_A_LOOP[key]} of the event loop"
         return "the event loop"
     known = [key for key in ("filters", "handlers") if key in keys or attributes.get(key)]
     for key in keys or known:

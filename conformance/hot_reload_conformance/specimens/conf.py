@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hot_reload_conformance.adapter import Reply
-from hot_reload_conformance.specimens.blue_green import HostError
+from hot_reload_conformance.specimens.blue_green import BlueGreenHost, Generation, HostError
 from hot_reload_conformance.specimens.configured_host import (
     ConfiguredAdapter,
     ConfiguredHost,
@@ -54,6 +54,61 @@ class _Merges(ConfiguredHost):
 class Merges(ConfiguredAdapter):
     name = "config-keys-never-go"
     host_class = _Merges
+
+
+class _GoesByTheDate(ConfiguredHost):
+    date = 0
+
+    async def apply(self, path: Path) -> None:
+        date = path.stat().st_mtime_ns if path.exists() else -1
+        if date != self.date:
+            await super().apply(path)
+            self.date = date
+
+
+@specimen(
+    "HR-CONF-01",
+    says="after a good settings file of the same date was applied",
+    bug="settings are cached by their file's mtime",
+)
+class GoesByTheDate(ConfiguredAdapter):
+    name = "settings-by-date"
+    host_class = _GoesByTheDate
+
+
+class _KeyByKey(ConfiguredHost):
+    async def give(self, name: str, settings: Mapping[str, Any]) -> None:
+        given = {k: v for k, v in self.settings.get(name, {}).items() if k in settings}
+        for key, value in settings.items() or [("", None)]:
+            given |= {key: value} if settings else {}
+            await super().give(name, given)
+
+
+@specimen("HR-CONF-01", says="piece by piece", bug="setattr(plugin, key, value) for each key")
+class KeyByKey(ConfiguredAdapter):
+    name = "settings-key-by-key"
+    host_class = _KeyByKey
+
+
+class _SettingsLast(ConfiguredHost):
+    async def build(self, new: Generation, files: Mapping[str, bytes]) -> None:
+        await BlueGreenHost.build(self, new, files)
+
+    async def reload(self, name: str) -> list[str]:
+        warnings = await super().reload(name)
+        if name in self.settings:
+            await self.give(name, self.settings[name])
+        return warnings
+
+
+@specimen(
+    "HR-CONF-01",
+    says="it had begun to serve without them",
+    bug="a reload is a load, and settings are a step behind it",
+)
+class SettingsLast(ConfiguredAdapter):
+    name = "settings-last"
+    host_class = _SettingsLast
 
 
 class _ComparesTop(ConfiguredHost):

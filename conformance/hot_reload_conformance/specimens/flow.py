@@ -44,6 +44,45 @@ class DropsHeldOnRollback(BlueGreenAdapter):
     host_class = _DropsWhileClosed
 
 
+class _ReplaysUnguarded(BlueGreenHost):
+    """An ordinary delivery has its guard; what was held goes another way."""
+
+    def open_gate(self, name: str, generation: Generation) -> None:
+        with self.delivering:
+            for event in self.gates.pop(name, []):
+                generation.plugin.write(event)
+        if name in self.opened:
+            self.opened.pop(name).set()
+
+
+@specimen(
+    "HR-FLOW-01",
+    says="the new one's first write raised, the sink 'subject' lost",
+    bug="one event of those that were held raises, and the rest go with it",
+)
+class ReplaysUnguarded(BlueGreenAdapter):
+    name = "replays-unguarded"
+    host_class = _ReplaysUnguarded
+
+
+class _ClosesOverTheQueue(QueueHost):
+    async def close(self) -> None:
+        self.closing = True
+        self.consumer.cancel()
+        await asyncio.wait({self.consumer})
+        await BlueGreenHost.close(self)
+
+
+@specimen(
+    "HR-FLOW-01",
+    says="as the host was closed, the sink 'keeper' lost",
+    bug="the consumer is cancelled first, and what is in its queue was accepted",
+)
+class ClosesOverTheQueue(QueueAdapter):
+    name = "closes-over-the-queue"
+    host_class = _ClosesOverTheQueue
+
+
 class _NoLock(BlueGreenHost):
     """Looks up who serves, and delivers, without a lock: fine for tasks, not for threads."""
 

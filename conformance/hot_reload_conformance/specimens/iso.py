@@ -61,6 +61,25 @@ class ClearsAllJobs(BlueGreenAdapter):
     host_class = ClearsAllJobsHost
 
 
+class UnloadsByPrefixHost(BlueGreenHost):
+    """Meant for the modules of a package: ``mail`` and ``mail.parser``, not ``mailbox``."""
+
+    async def unload(self, name: str) -> None:
+        await super().unload(name)
+        for other in [each for each in self.live if each.startswith(name)]:
+            await super().unload(other)
+
+
+@specimen(
+    "HR-ISO-01",
+    says="the neighbour 'alphabet' no longer serves",
+    bug="name.startswith(plugin) where name.startswith(plugin + '.') is meant",
+)
+class UnloadsByPrefix(BlueGreenAdapter):
+    name = "unloads-by-prefix"
+    host_class = UnloadsByPrefixHost
+
+
 class StopsNeighboursHost(BlueGreenHost):
     async def release_half_made(self, new: Generation) -> None:
         await super().release_half_made(new)

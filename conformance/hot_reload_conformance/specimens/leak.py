@@ -109,6 +109,26 @@ class FailedModuleStays(BlueGreenAdapter):
     host_class = FailedModuleStaysHost
 
 
+class ForgetsAfterAGoodStopHost(BlueGreenHost):
+    async def release_half_made(self, new: Generation) -> None:
+        if new.plugin is not None:
+            try:
+                await self.hook(new, "stop")
+            except HostError:
+                return  # it was told to stop
+        self.forget(new)
+
+
+@specimen(
+    "HR-LEAK-02",
+    says="and then the stop of what it had begun, left",
+    bug="a clean-up ends at the first of its steps that fails",
+)
+class ForgetsAfterAGoodStop(BlueGreenAdapter):
+    name = "forgets-after-a-good-stop"
+    host_class = ForgetsAfterAGoodStopHost
+
+
 class HandlerForEachHost(BlueGreenHost):
     def commit(self, name: str, new: Generation) -> None:
         super().commit(name, new)

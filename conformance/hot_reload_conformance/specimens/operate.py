@@ -236,6 +236,30 @@ class Anonymous(AuditedAdapter):
     host_class = _Anonymous
 
 
+class _OneActorForAll(AuditedHost):
+    """Who acts is kept beside the operations, not with each of them."""
+
+    actor = ("", "")
+
+    def begun(self, attempt: Attempt) -> None:
+        self.actor = attempt.by, attempt.why
+        super().begun(attempt)
+
+    def record(self, attempt: Attempt) -> None:
+        attempt.by, attempt.why = self.actor
+        super().record(attempt)
+
+
+@specimen(
+    "HR-OBS-05",
+    says="the audit record of alpha tells another's name: 'bob'",
+    bug="the current user is a global, and read when the record is written",
+)
+class OneActorForAll(AuditedAdapter):
+    name = "audit-of-who-came-last"
+    host_class = _OneActorForAll
+
+
 class _TwoRecords(AuditedHost):
     def begun(self, attempt: Attempt) -> None:
         super().begun(attempt)

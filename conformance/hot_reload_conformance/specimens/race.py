@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from weakref import WeakKeyDictionary
 
+from hot_reload_conformance.adapter import Ports
 from hot_reload_conformance.specimens.blue_green import (
     BlueGreenAdapter,
     BlueGreenHost,
+    Generation,
     HostError,
 )
 from hot_reload_conformance.specimens.registry import specimen
@@ -114,3 +118,27 @@ class KeepsBusyMarkHost(BlueGreenHost):
 class KeepsBusyMark(BlueGreenAdapter):
     name = "keeps-busy-mark"
     host_class = KeepsBusyMarkHost
+
+
+class LockOfTheGenerationHost(BlueGreenHost):
+    """Who waited for the old generation's lock has none of the new one's."""
+
+    def __init__(self, root: Path, ports: Ports) -> None:
+        super().__init__(root, ports)
+        self.of_generation: WeakKeyDictionary[Generation, asyncio.Lock] = WeakKeyDictionary()
+
+    def lock(self, name: str) -> asyncio.Lock:
+        running = self.live.get(name)
+        if running is None:
+            return super().lock(name)
+        return self.of_generation.setdefault(running, asyncio.Lock())
+
+
+@specimen(
+    "HR-RACE-03",
+    says="2 starts at the same time",
+    bug="the lock is an attribute of the generation, which the reload that holds it replaces",
+)
+class LockOfTheGeneration(BlueGreenAdapter):
+    name = "lock-of-the-generation"
+    host_class = LockOfTheGenerationHost

@@ -359,6 +359,22 @@ class NoDrainAdapter(BlueGreenAdapter):
     host_class = NoDrain
 
 
+class NoDrainAtUnload(BlueGreenHost):
+    async def drain(self, old: Generation) -> None:
+        if old.name in self.live:
+            await super().drain(old)
+
+
+@specimen(
+    "HR-SWAP-10",
+    says="while a call on it was still in flight",
+    bug="reloads wait for the calls in flight, and an unload frees what they still use",
+)
+class NoDrainAtUnloadAdapter(BlueGreenAdapter):
+    name = "no-drain-at-unload"
+    host_class = NoDrainAtUnload
+
+
 class EndlessDrain(BlueGreenHost):
     async def drain(self, old: Generation) -> None:
         await old.idle.wait()

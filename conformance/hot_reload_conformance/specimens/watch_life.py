@@ -106,6 +106,51 @@ class TellsBeforeTheEnd(WatchingAdapter):
     host_class = _TellsBeforeTheEnd
 
 
+class _ReadsTexts(WatchingHost):
+    """One turn for all files, and one that raises is the end of the turn, every time."""
+
+    def files_of(self, name: str) -> dict[str, bytes]:
+        files = super().files_of(name)
+        return {each: data.decode().encode() for each, data in files.items()}
+
+
+@specimen(
+    "HR-WATCH-11",
+    says="after a file that is no text beside the plugin",
+    bug="UnicodeDecodeError is no OSError: one file, and no plugin behind it is looked at",
+)
+class ReadsTexts(WatchingAdapter):
+    name = "ends-its-turn-at-bytes"
+    host_class = _ReadsTexts
+
+    async def watch_trouble(self) -> str:
+        return ""
+
+
+class _ExpectsGone(WatchingHost):
+    """A file may be gone; that it cannot be read has not come up."""
+
+    def print_of(self, name: str) -> Print:
+        try:
+            files = self.files_of(name)
+        except FileNotFoundError:
+            return Print("")
+        return Print(self.source_print(files), self.inputs_print(name))
+
+
+@specimen(
+    "HR-WATCH-11",
+    says="after a link beside the plugin that cannot be read",
+    bug="except FileNotFoundError, where PermissionError and ELOOP come too",
+)
+class ExpectsGone(WatchingAdapter):
+    name = "ends-its-turn-at-errors"
+    host_class = _ExpectsGone
+
+    async def watch_trouble(self) -> str:
+        return ""
+
+
 class _Encodes(WatchingHost):
     def on_disk(self) -> list[str]:
         return [each.encode().decode() for each in super().on_disk()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import sys
 import threading
@@ -16,6 +17,9 @@ from hot_reload_conformance.plugins.holders import holder_of
 
 class Thing:
     """Something to hold."""
+
+    def end(self) -> None:
+        """Nothing."""
 
 
 @pytest.fixture
@@ -88,3 +92,27 @@ async def test_the_exception_handler_of_the_loop_and_not_its_timers() -> None:
     finally:
         loop.set_exception_handler(None)
         timer.cancel()
+
+
+async def test_the_task_factory_though_a_handler_is_set_too() -> None:
+    class Factory:
+        def make(self, loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> Any:
+            return asyncio.Task(work, loop=loop, **options)
+
+    loop, factory = asyncio.get_running_loop(), Factory()
+    loop.set_exception_handler(lambda _loop, _context: None)
+    loop.set_task_factory(factory.make)
+    try:
+        assert holder_of(factory, ()) == "the task factory of the event loop"
+    finally:
+        loop.set_task_factory(None)
+        loop.set_exception_handler(None)
+
+
+def test_a_holder_that_nobody_sees() -> None:
+    thing = Thing()
+    atexit.register(thing.end)
+    try:
+        assert "such as an atexit callback" in holder_of(thing, ())
+    finally:
+        atexit.unregister(thing.end)
