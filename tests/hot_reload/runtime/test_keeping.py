@@ -251,6 +251,8 @@ async def test_f14_f05_a_first_use_takes_up_the_state_of_an_earlier_process(
             engine.register(bench.plugin(), restore=True)
 
 
-def test_what_is_no_store_is_refused() -> None:
+def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
+    assert not Engine().keeps_state
+    assert Engine(state_store=StateFiles(tmp_path)).keeps_state
     with pytest.raises(EngineMisuse, match=r"state_store is a str; give one such as StateFiles"):
         Engine(state_store="state")  # type: ignore[arg-type]  # the mistake

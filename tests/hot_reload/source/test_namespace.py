@@ -466,6 +466,16 @@ def test_the_finder_is_there_only_while_a_generation_lives(maker: Maker) -> None
     assert not _live
 
 
+def test_the_name_of_a_generation_that_was_dropped_unreleased_is_free_again(maker: Maker) -> None:
+    path = maker.plugins.write("counter", "value = 1")
+    dropped = Namespace(take_snapshot(path, DiskFiles()), 1, maker.codes)
+    top = dropped.top
+    assert top in _live
+    del dropped
+    collect_garbage()
+    assert top not in _live
+
+
 def test_a_release_that_is_interrupted_is_done_again(
     maker: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
