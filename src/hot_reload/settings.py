@@ -46,9 +46,9 @@ class Settings:
                 "as ('hide-passwords',)"
             )
         for each in fields(self):
-            value = getattr(self, each.name)
-            if value is names:
+            if each.name == "required_redactors":
                 continue
+            value = getattr(self, each.name)
             if value is None and each.default is None:
                 continue
             number = isinstance(value, (int, float)) and not isinstance(value, bool)

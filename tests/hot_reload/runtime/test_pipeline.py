@@ -566,3 +566,9 @@ async def test_nothing_passes_unredacted_while_the_engine_closes(bench: Bench) -
 def test_required_redactors_are_a_tuple_of_names(names: object) -> None:
     with pytest.raises(EngineMisuse, match=r"give a tuple of plugins' names"):
         Settings(required_redactors=names)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("limit", ["drain_deadline_seconds", "gate_limit_events"])
+def test_a_limit_is_no_tuple_either(limit: str) -> None:
+    with pytest.raises(EngineMisuse, match=rf"setting {limit} is \(\)"):
+        Settings(**{limit: ()})  # type: ignore[arg-type]
