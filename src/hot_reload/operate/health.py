@@ -232,7 +232,8 @@ class Health:
         reasons += [f"plugin {name!r}: {each.error}" for name, each in dict(self._absent).items()]
         redact = {each.name for each in plugins if _redacts(each)}
         reasons += [
-            f"no event passes: the required redactor {name!r} is not loaded, or disabled"
+            f"no event passes: the required redactor {name!r} is not loaded, is disabled, or "
+            "redacts nothing"
             for name in self._engine.settings.required_redactors
             if name not in redact
         ]

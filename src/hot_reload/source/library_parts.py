@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -122,20 +122,20 @@ def _compare_limits(old: Sequence[Any], new: Sequence[Any]) -> Comparison:
             )
 
 
-def _loggers() -> tuple[frozenset[str], frozenset[str]]:
+def _loggers() -> tuple[Set[str], Set[str]]:
     """The loggers that there are, and those that are disabled."""
     loggers = logging.root.manager.loggerDict.copy()
     # By their own dictionaries: a class of loggers may be a plugin's.
     disabled = [name for name, each in loggers.items() if each.__dict__.get("disabled")]
-    return frozenset(loggers), frozenset(disabled)
+    return loggers.keys(), frozenset(disabled)
 
 
-def _same_loggers(old: Sequence[frozenset[str]], new: Sequence[frozenset[str]]) -> bool:
+def _same_loggers(old: Sequence[Set[str]], new: Sequence[Set[str]]) -> bool:
     return old[1] == new[1]
 
 
-def _compare_loggers(old: Sequence[frozenset[str]], new: Sequence[frozenset[str]]) -> Comparison:
-    names = sorted(new[1].intersection(old[0]).difference(old[1]))
+def _compare_loggers(old: Sequence[Set[str]], new: Sequence[Set[str]]) -> Comparison:
+    names = sorted((new[1] & old[0]) - old[1])
     if not names:
         return
 

@@ -54,6 +54,7 @@ class Attempts:
     ) -> None:
         self._engine = engine
         self._paths = paths
+        self._files_told = tuple(map(str, paths))
         self._files = files
         self._environment = environment
         self._arguments = arguments
@@ -82,7 +83,6 @@ class Attempts:
         return result
 
     async def _apply(self, model: HostConfig) -> ConfigResult:
-        files = tuple(map(str, self._paths))
         try:
             planned, paths = self._planned(model)
         except ConfigError as error:
@@ -92,7 +92,7 @@ class Attempts:
             changed = self.running is None or bool(planned.later)
             self.running = model
             verdict = Verdict.APPLIED if changed else Verdict.UNCHANGED
-            return ConfigResult(verdict=verdict, files=files, later=planned.later)
+            return ConfigResult(verdict=verdict, files=self._files_told, later=planned.later)
         work = Applying(self._engine, paths)
         done = await work.apply(planned)
         secrets = model.secrets() | (self.running.secrets() if self.running else frozenset())
@@ -107,7 +107,7 @@ class Attempts:
         undone = Verdict.ROLLED_BACK if work.undone else Verdict.FAILED
         return ConfigResult(
             verdict=Verdict.APPLIED if done else undone,
-            files=files,
+            files=self._files_told,
             problems=problems,
             affected=affected,
             later=planned.later if done else (),
@@ -115,8 +115,9 @@ class Attempts:
         )
 
     def _refused(self, error: ConfigError) -> ConfigResult:
-        files = tuple(map(str, self._paths))
-        return ConfigResult(verdict=Verdict.REFUSED, files=files, problems=error.problems)
+        return ConfigResult(
+            verdict=Verdict.REFUSED, files=self._files_told, problems=error.problems
+        )
 
     def _code_of(self, entry: PluginEntry) -> str:
         """Which code of a plugin lies on disk: the hash of its bytes, or why there is none."""
