@@ -41,8 +41,5 @@ class Pace:
     def retrying_seconds(self) -> float:
         """How long all tries of one load take at most, the wait until its edit is seen included."""
         waits = sum(self.retry_seconds * 2.0**each for each in range(self.tries))
-        return (
-            waits
-            + self.tries * (self.notice_seconds + self.quiet_seconds)
-            + (self.converge_seconds)
-        )
+        seen = self.tries * (self.notice_seconds + self.quiet_seconds)
+        return waits + seen + self.converge_seconds

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from hot_reload_conformance.simulation.failure import DEADLOCK, LIVELOCK
 from hot_reload_conformance.simulation.loop import SimulatedClock, simulation
 from hot_reload_conformance.simulation.script import Op
 from hot_reload_conformance.simulation.subject import Broken, Subject, SubjectFactory
-from hot_reload_conformance.simulation.workdir import Workdir
+from hot_reload_conformance.simulation.workdir import DatedFiles, Workdir
 
 DEADLINE, MEANWHILE, ABANDONED = "deadline", "meanwhile", "abandoned"
 KINDS = (DEADLOCK, LIVELOCK, DEADLINE, MEANWHILE, ABANDONED)
@@ -91,7 +90,7 @@ class LateHooks:
         self._arrived = asyncio.Event()
         self._ended: list[Ended] = []
         self._lines: list[str] = []
-        self._stamp = int(workdir.stat().st_mtime)
+        self._files = DatedFiles(workdir)
         recording.pause = self._pause
 
     # The subject
@@ -227,15 +226,10 @@ class LateHooks:
     def _write(self, op: Op) -> None:
         version = f"{op.name}.{op.value}"
         self._note(f"write {version}")
-        self._stamp += 2  # real time stands still in a simulation
         for relative, text in self.adapter.render(
             PluginSpec(name=op.name, version=version)
         ).items():
-            path = self.workdir / relative
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            for each in (path, path.parent):
-                os.utime(each, (self._stamp, self._stamp))
+            self._files.put(relative, text)
 
     def _note(self, line: str) -> None:
         self._lines.append(line)

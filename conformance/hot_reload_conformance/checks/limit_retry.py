@@ -31,16 +31,11 @@ def _fails(watching: Watching, number: int, stage: str, times: int) -> None:
     watching.case.tell(f"{spec.version} fails {times} times at {stage}, as by a passing trouble")
 
 
-def _horizon(watching: Watching) -> float:
-    """How long all retries take, with a little time for each."""
-    return watching.pace.retrying_seconds
-
-
 async def _passes(watching: Watching, stage: str) -> None:
     tries = watching.pace.tries
     _fails(watching, 2, stage, tries - 1)
     watching.save(version(2))
-    await watching.run(_horizon(watching))
+    await watching.run(watching.pace.retrying_seconds)
     await watching.expect_serving(
         "v02", f"a failure that passes after {tries - 1} tries of {tries} is not tried again"
     )
@@ -73,8 +68,8 @@ async def _hopeless(watching: Watching, stage: str) -> None:
     tries = watching.pace.tries
     _fails(watching, 2, stage, FOREVER)
     watching.save(version(2))
-    await watching.run(_horizon(watching))
-    await watching.run(4 * _horizon(watching))
+    await watching.run(watching.pace.retrying_seconds)
+    await watching.run(4 * watching.pace.retrying_seconds)
     found = len(watching.runs_of(version="v02"))
     watching.case.expect(
         1 < found <= tries,
@@ -89,10 +84,10 @@ async def _reset(watching: Watching, stage: str) -> None:
     tries = watching.pace.tries
     _fails(watching, 2, stage, FOREVER)
     watching.save(version(2))
-    await watching.run(2 * _horizon(watching))
+    await watching.run(2 * watching.pace.retrying_seconds)
     _fails(watching, 3, stage, tries - 1)
     watching.save(version(3))
-    await watching.run(_horizon(watching))
+    await watching.run(watching.pace.retrying_seconds)
     await watching.expect_serving("v03", "a new edit does not reset the budget of retries")
 
 
@@ -107,7 +102,7 @@ async def _edited_meanwhile(watching: Watching, stage: str) -> None:
             break
     _fails(watching, 3, stage, tries - 1)
     watching.save(version(3))
-    await watching.run(_horizon(watching))
+    await watching.run(watching.pace.retrying_seconds)
     await watching.expect_serving(
         "v03", "an edit between two tries does not reset the budget of retries"
     )
@@ -119,7 +114,7 @@ async def _syntax(watching: Watching, stage: str) -> None:
     with compiling(path, lambda: times.append(watching.now())):
         watching.put(path, b"def broken(:\n")
         watching.noted(ALPHA.name, "save a syntax error")
-        await watching.run(4 * _horizon(watching))
+        await watching.run(4 * watching.pace.retrying_seconds)
     if not times:
         raise CannotJudge("nothing was compiled in this process, so retries cannot be seen")
     later = [each for each in times if each > times[0] + SLACK_SECONDS]

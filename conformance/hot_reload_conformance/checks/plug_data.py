@@ -16,6 +16,7 @@ from hot_reload_conformance.plugins.bare import HOOK_DEADLINE_SECONDS, BarePlugi
 from hot_reload_conformance.plugins.case import PluginCase
 from hot_reload_conformance.plugins.examples import examples_of
 from hot_reload_conformance.plugins.hook_run import HookRun, run_hook
+from hot_reload_conformance.plugins.multiset import beyond
 from hot_reload_conformance.plugins.state import difference, shared_mutables
 from hot_reload_conformance.plugins.words import hook_place, outcome_of, told
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
@@ -313,8 +314,8 @@ async def _delivered(case: PluginCase, plugin: Any) -> list[Any]:
 def _all_there(
     case: PluginCase, events: list[Any], seen: list[Any], after: str, advice: str
 ) -> None:
-    missing = _beyond(events, seen)
-    doubled = _beyond(seen, events)
+    missing = beyond(events, seen)
+    doubled = beyond(seen, events)
     counts = f"{len(events)} written, {len(seen)} delivered"
     case.expect(
         not missing,
@@ -337,18 +338,6 @@ def _all_there(
         expected=repr(events)[:200],
         seen=repr(seen)[:200],
     )
-
-
-def _beyond(some: list[Any], others: list[Any]) -> list[Any]:
-    """What ``some`` holds beyond ``others``, each as often; events need not be hashable."""
-    left = list(others)
-    beyond = []
-    for event in some:
-        if event in left:
-            left.remove(event)
-        else:
-            beyond.append(event)
-    return beyond
 
 
 NO_SECRETS = """nobody says which values of the config are secret. Describe them in \

@@ -17,6 +17,7 @@ from hot_reload import hooks
 from hot_reload.hooks import Hook
 from hot_reload.source.snapshot import DiskFiles
 from hot_reload_conformance.plugins.bare import BarePlugin
+from hot_reload_conformance.plugins.multiset import beyond
 from hot_reload_conformance.plugins.words import hook_place
 from hot_reload_conformance.simulation.failure import DEADLOCK, LIVELOCK
 from hot_reload_conformance.simulation.loop import simulation
@@ -93,7 +94,7 @@ class SimulatedSink:
 
     async def finish(self) -> None:
         await self._flush()
-        twice = _beyond(await self._delivered(), self._accepted)
+        twice = beyond(await self._delivered(), self._accepted)
         if twice:
             raise Broken(
                 DOUBLED,
@@ -137,7 +138,7 @@ class SimulatedSink:
         self._lines.append(f"flush begins, {len(before)} events were accepted")
         await self._run(hooks.FLUSH)
         seen = await self._delivered()
-        missing = _beyond(before, seen)
+        missing = beyond(before, seen)
         self.flushes += bool(before)
         self._lines.append(f"flush ends, {len(seen)} events are delivered")
         if missing:
@@ -184,14 +185,3 @@ class SimulatedSink:
 async def _awaited(answer: Any) -> None:
     if inspect.isawaitable(answer):
         await answer
-
-
-def _beyond(some: list[Any], others: list[Any]) -> list[Any]:
-    """What ``some`` holds beyond ``others``, each as often; events need not be hashable."""
-    left, beyond = list(others), []
-    for event in some:
-        if event in left:
-            left.remove(event)
-        else:
-            beyond.append(event)
-    return beyond

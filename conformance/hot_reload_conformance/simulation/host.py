@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
@@ -31,7 +30,7 @@ from hot_reload_conformance.simulation.loop import SimulatedClock, simulation
 from hot_reload_conformance.simulation.oracle import CANCEL, FAULT
 from hot_reload_conformance.simulation.script import Op
 from hot_reload_conformance.simulation.subject import Subject, SubjectFactory
-from hot_reload_conformance.simulation.workdir import Workdir
+from hot_reload_conformance.simulation.workdir import DatedFiles, Workdir
 
 _ALWAYS = 1_000_000_000
 _OF_SWAPS = ("reload", "call", "add", "emit", "flood")
@@ -88,7 +87,7 @@ class SimulatedHost:
         self._invariants = Invariants(self, self.happenings, frozenset(invariants))
         self.look = self._invariants.look
         self._running: list[tuple[Op, asyncio.Task[object]]] = []
-        self._written_at = int(workdir.stat().st_mtime)
+        self._files = DatedFiles(workdir)
         self._closed = False
         recording.pause = self._pause
         self.operations = 0
@@ -154,27 +153,9 @@ class SimulatedHost:
             self.recording.plan(found["stage"], action, plugin=name, version=full, times=times)
         plugin = spec(name, full, state=self.stateful(name))
         for relative, text in self.adapter.render(plugin).items():
-            self._put(os.path.join(self.workdir, relative), text)
+            self._files.put(relative, text)
         bad = found["how"] in ("!", "~") and found["stage"] not in LAST_HOOKS
         self.happenings.written(name, full, good=not bad)
-
-    def _put(self, path: str, text: str) -> None:
-        """Write a file, and date it and its folders.
-
-        Real time stands still in a simulation: a host that tells texts apart by their time, or
-        finds new files by their folder's (HR-SWAP-02), would come to another end by chance.
-        """
-        root = str(self.workdir)
-        folder = os.path.dirname(path)
-        if folder != root:
-            os.makedirs(folder, exist_ok=True)
-        with open(path, "wb", buffering=0) as file:
-            file.write(text.encode())
-        self._written_at += 2  # a second apart is the same for a file system of whole ones
-        os.utime(path, (self._written_at, self._written_at))
-        while len(folder) >= len(root):
-            os.utime(folder, (self._written_at, self._written_at))
-            folder = os.path.dirname(folder)
 
     async def _asks(self, probe: Probe) -> None:
         """A plugin asks its host from inside of a hook for a reload of another plugin."""

@@ -57,6 +57,31 @@ class Workdir:
             _removed(inside)
 
 
+class DatedFiles:
+    """Writes files into ``root``, and dates each of them and its folders.
+
+    Real time stands still in a simulation: a host that tells texts apart by their time, or
+    finds new files by their folder's (HR-SWAP-02), would come to another end by chance.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = str(root)
+        self._written_at = int(root.stat().st_mtime)
+
+    def put(self, relative: str, text: str) -> None:
+        path = os.path.join(self._root, relative)
+        folder = os.path.dirname(path)
+        if folder != self._root:
+            os.makedirs(folder, exist_ok=True)
+        with open(path, "wb", buffering=0) as file:
+            file.write(text.encode())
+        self._written_at += 2  # a second apart is the same for a file system of whole ones
+        os.utime(path, (self._written_at, self._written_at))
+        while len(folder) >= len(self._root):
+            os.utime(folder, (self._written_at, self._written_at))
+            folder = os.path.dirname(folder)
+
+
 def _removed(folder: str) -> None:
     try:
         for name in os.listdir(folder):

@@ -16,7 +16,7 @@ async def _count(plugin: Any) -> None:
     plugin.handle("visits")
 
 
-async def _lines(plugin: Any) -> Sequence[Any]:
+async def lines(plugin: Any) -> Sequence[Any]:
     path = Path(plugin.path)
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -140,7 +140,7 @@ FACTORY = correct(
                         file.close()
         """
     },
-    PluginSubject(config=lambda folder: {"path": str(folder / "lines")}, observe=_lines),
+    PluginSubject(config=lambda folder: {"path": str(folder / "lines")}, observe=lines),
 )
 
 PACKAGE = correct(
@@ -329,7 +329,7 @@ SENDING = correct(
                         await asyncio.wait({sending})
         """
     },
-    PluginSubject(config=lambda folder: {"path": str(folder / "lines")}, observe=_lines),
+    PluginSubject(config=lambda folder: {"path": str(folder / "lines")}, observe=lines),
 )
 
 CORRECT_PLUGINS: tuple[CorrectPlugin, ...] = (

@@ -5,23 +5,16 @@ Called right after the last event, as examples do, each of these flushes deliver
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from hot_reload_conformance.specimens.plug_correct import lines
 from hot_reload_conformance.specimens.plugin_specimen import specimen
 from hot_reload_conformance.subject import PluginSubject
 
 
 async def _delivered(plugin: Any) -> Sequence[Any]:
     return list(plugin.delivered)
-
-
-async def _lines(plugin: Any) -> Sequence[Any]:
-    path = Path(plugin.path)
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return [json.loads(line) for line in text.splitlines()]
 
 
 specimen(
@@ -116,5 +109,5 @@ specimen(
     """,
     says="await it in flush()",
     bug="there is a lock around the sending, and whether there is anything is asked outside of it",
-    subject=PluginSubject(config=lambda folder: {"path": str(folder / "lines")}, observe=_lines),
+    subject=PluginSubject(config=lambda folder: {"path": str(folder / "lines")}, observe=lines),
 )

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.hot_reload.runtime.test_engine import turns, until_answers
 
 from hot_reload import Engine
 from hot_reload.errors import EngineMisuse, HookFailed, OperationFailed
@@ -14,17 +15,6 @@ from hot_reload_fixtures import EXCEPTIONS, Gate
 
 if TYPE_CHECKING:
     from tests.hot_reload.runtime.conftest import Bench
-
-
-async def until_answers(engine: Engine, version: str) -> None:
-    """Let the loop turn until this version alone serves; the test's deadline bounds it."""
-    while await engine.call("?") != [version]:  # noqa: ASYNC110 - there is no event to wait for
-        await asyncio.sleep(0)
-
-
-async def turns(number: int = 30) -> None:
-    for _ in range(number):
-        await asyncio.sleep(0)
 
 
 async def test_F05_many_first_uses_share_one_load(bench: Bench) -> None:
