@@ -4,42 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from hot_reload_conformance.contract.clauses import CONTRACT, CONTRACT_VERSION
 from hot_reload_conformance.report.explored_lines import explored_lines
 from hot_reload_conformance.report.markup import Line, Span, line, width_of, wrapped
 from hot_reload_conformance.report.shared_words import shared_words
+from hot_reload_conformance.report.signs import SIGNS, STYLES, sign_of
 from hot_reload_conformance.report.story import headline
 from hot_reload_conformance.report.summary import ClauseOutcome, Report, SubjectReport
 from hot_reload_conformance.report.unreached import unreached_lines
 from hot_reload_conformance.verdict import CheckResult, Conformance, Verdict
 
-
-@dataclass(frozen=True, slots=True)
-class _Sign:
-    sign: str
-    ascii: str
-    style: str
-    words: str
-
-
-_SIGNS: dict[tuple[Verdict, bool], _Sign] = {
-    (Verdict.PASS, True): _Sign("✓", "+", "good", "pass"),
-    (Verdict.FAIL, True): _Sign("✗", "X", "bad", "fail"),
-    (Verdict.FAIL, False): _Sign("!", "!", "warn", "SHOULD that fails"),
-    (Verdict.EXPECTED_FAIL, True): _Sign("x", "x", "warn", "expected fail"),
-    (Verdict.UNKNOWN, True): _Sign("?", "?", "warn", "unknown"),
-    (Verdict.KIT_ERROR, True): _Sign("E", "E", "bad", "kit-error"),
-    (Verdict.NOT_CLAIMED, True): _Sign("-", "-", "quiet", "not claimed"),
-    (Verdict.NOT_RUN, True): _Sign("·", ".", "quiet", "not run"),
-}
-_STYLES = {
-    Conformance.CONFORMANT: "good",
-    Conformance.PARTIAL: "warn",
-    Conformance.NOT_CONFORMANT: "bad",
-    Conformance.NOT_RUN: "quiet",
-}
 _SHOWN_HINTS = 12
 _NAME_WIDTH = 11
 _VERDICT_WIDTH = 16
@@ -72,11 +47,6 @@ def report_lines(
 def title(report: Report) -> str:
     """What stands above the section."""
     return f"reload contract {CONTRACT_VERSION}, profile {report.budget}"
-
-
-def _sign(outcome: ClauseOutcome) -> _Sign:
-    binding = outcome.binding or outcome.verdict is not Verdict.FAIL
-    return _SIGNS[outcome.verdict, binding]
 
 
 def _matrix(report: Report, width: int, unicode: bool) -> list[Line]:
@@ -123,15 +93,15 @@ def _seen(outcomes: Iterable[ClauseOutcome]) -> bool:
 def _row(label: str, outcomes: Sequence[ClauseOutcome], width: int, unicode: bool) -> Line:
     spans = [Span(f"{label:<{width}}")]
     for each in outcomes:
-        sign = _sign(each)
+        sign = sign_of(each)
         spans.append(Span(f"  {sign.sign if unicode else sign.ascii}", sign.style))
     return tuple(spans)
 
 
 def _legend(report: Report, width: int, unicode: bool) -> list[Line]:
-    used = {_sign(each) for subject in report.subjects for each in subject.clauses}
+    used = {sign_of(each) for subject in report.subjects for each in subject.clauses}
     rows: list[list[Span]] = [[Span("  ")]]
-    for sign in _SIGNS.values():
+    for sign in SIGNS.values():
         if sign not in used:
             continue
         shown = sign.sign if unicode else sign.ascii
@@ -160,10 +130,10 @@ def _standing(subject: SubjectReport, report: Report, width: int) -> list[Line]:
                 f"  {profile.value:<{_NAME_WIDTH}}",
                 # Where one profile is all there is, its counts stand on the line above.
                 *(
-                    [Span(verdict.value, _STYLES[verdict])]
+                    [Span(verdict.value, STYLES[verdict])]
                     if of_profile == counts
                     else [
-                        Span(f"{verdict.value:<{_VERDICT_WIDTH}}", _STYLES[verdict]),
+                        Span(f"{verdict.value:<{_VERDICT_WIDTH}}", STYLES[verdict]),
                         Span(str(of_profile), "quiet"),
                     ]
                 ),
