@@ -30,7 +30,14 @@ def main() -> None:
 
 @main.command(short_help="Judge plugins and hosts.")
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT]...")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report here.")
+@click.option(
+    "--report",
+    "report_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the report here: .json, or a page, .html (may be repeated).",
+)
 @click.option(
     "--profile",
     type=click.Choice(["quick", "ci", "nightly"]),
@@ -39,15 +46,20 @@ def main() -> None:
 )
 @click.option("-v", "--verbose", count=True, help="-vv: every step of a failure's story.")
 def conformance(
-    subjects: tuple[str, ...], json_file: Path | None, profile: str | None, verbose: int
+    subjects: tuple[str, ...], report_files: tuple[Path, ...], profile: str | None, verbose: int
 ) -> None:
     """Judge SUBJECTs: plugins, folders of plugins, adapters' files or package.module:Adapter.
 
     Given none: what the project here has, else the embedded default. Ends with 0
     when no MUST clause failed or stayed unknown, and the kit itself was sound.
     """
+    from hot_reload_conformance.report.form import FormError, checked, write
     from hot_reload_conformance.report.terminal import report_lines, title
 
+    try:
+        files = [checked(each, str(each)) for each in report_files]
+    except FormError as error:
+        raise click.UsageError(str(error)) from error
     try:
         judged = _judged(subjects, profile)
     except Exception as error:
@@ -56,10 +68,8 @@ def conformance(
     _show_failures(judged, width, full=verbose >= VERBOSE)
     click.secho(f" {title(judged)} ".center(width, "="), bold=True)
     show(report_lines(judged, width, unicode=unicode_shown()))
-    if json_file is not None:
-        from hot_reload_conformance.report.json import write_json
-
-        write_json(judged, json_file)
+    for file in files:
+        write(judged, file)
     sys.exit(0 if judged.ok else 1)
 
 

@@ -21,21 +21,31 @@ def report() -> None:
     "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="REPORT..."
 )
 @click.option(
-    "-o", "output", type=click.Path(path_type=Path), help="Write the merged report here, as JSON."
+    "-o",
+    "output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the merged report here: .json, or a page, .html.",
 )
 def merge(files: tuple[Path, ...], output: Path | None) -> None:
     """Put reports together: all shards of a run, or runs on several machines.
 
+    One report alone is as good: shown again, or made into a page by -o report.html.
     Shows the verdict of the whole, and ends as that run would have: 0, or 1 where a
     MUST clause failed or stayed unknown. 2: the reports are no parts of one whole.
     """
     from hot_reload_conformance.check import all_checks
-    from hot_reload_conformance.report.json import write_json
+    from hot_reload_conformance.report.form import FormError, checked, write
     from hot_reload_conformance.report.merge import MergeError, merge_reports
     from hot_reload_conformance.report.terminal import report_lines, title
     from hot_reload_conformance.showing import show, unicode_shown
     from hot_reload_conformance.subjects.expectation import Expectations
 
+    try:
+        if output is not None:
+            checked(output, str(output))
+    except FormError as error:
+        raise click.UsageError(str(error)) from error
     documents = {str(path): _document(path) for path in files}
     if len(documents) != len(files):
         raise click.UsageError("a report is named twice: name each once")
@@ -55,7 +65,7 @@ def merge(files: tuple[Path, ...], output: Path | None) -> None:
     for problem in whole.problems:
         click.secho(problem, fg="red")
     if output is not None:
-        write_json(whole, output)
+        write(whole, output)
     sys.exit(0 if whole.ok else 1)
 
 

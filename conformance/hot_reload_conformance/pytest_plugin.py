@@ -38,7 +38,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how much to spend on it (default: quick)",
     )
     group.addoption(
-        "--hot-reload-report", metavar="FILE", default=None, help="write the report as JSON to FILE"
+        "--hot-reload-report",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="write the report to FILE: .json, or a page, .html (may be repeated)",
     )
     group.addoption(
         "--hot-reload-explain",

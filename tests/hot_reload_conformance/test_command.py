@@ -42,7 +42,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_contract: None) ->
 
 def test_a_host_that_keeps_the_contract_ends_with_0(root: Path) -> None:
     (root / "good_host.py").write_text(HOST.format(breaks="()"))
-    result = _run("conformance", "good_host.py", "--json", "out/report.json")
+    result = _run("conformance", "good_host.py", "--report", "out/report.json")
     assert result.exit_code == 0, result.output
     assert "reload contract 1.0, profile quick" in result.output
     assert "mine (host): 3 of 112 MUST run, 3 passed" in result.output

@@ -363,8 +363,8 @@ def test_the_report_is_the_same_with_workers(project: Any, workers: tuple[str, .
     project.with_all_plugins()
     project.host(FLAKY)
     project.plugin()
-    arguments = ("host.py", "plugins", "--hot-reload-report", "out/report.json", *workers)
-    result = project.conformance(*arguments)
+    written = ("--hot-reload-report", "out/report.json", "--hot-reload-report", "out/report.html")
+    result = project.conformance("host.py", "plugins", *written, *workers)
     assert result.ret == 1
     result.assert_outcomes(passed=5, failed=1, skipped=2)
     result.stdout.fnmatch_lines(
@@ -378,14 +378,15 @@ def test_the_report_is_the_same_with_workers(project: Any, workers: tuple[str, .
     assert document["checks_run"] == 6
     roll = next(each for each in document["subjects"][0]["clauses"] if each["code"] == "HR-ROLL-01")
     assert [each["variant"] for each in roll["checks"][0]["findings"]] == ["import", "start"]
+    assert "the toy breaks HR-ROLL-01" in (project.path / "out/report.html").read_text()
 
 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("r.html", "writes JSON, and r.html ends in .html: write --hot-reload-report=r.json."),
-        ("out/r.xml", "write --hot-reload-report=out/r.json. JUnit XML is written by --junitxml."),
-        ("plugins", "plugins is a folder: name a file in it, plugins/r.json"),
+        ("r.txt", "r.txt ends in .txt, and *: name it r.json or r.html"),
+        ("out/r.xml", "name it out/r.json or out/r.html; JUnit XML is written by --junitxml"),
+        ("plugins", "plugins is a folder: name a file in it, plugins/report.json"),
     ],
 )
 def test_a_report_that_would_not_be_what_its_name_says_is_refused(

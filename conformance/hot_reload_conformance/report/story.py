@@ -26,7 +26,7 @@ def story(result: CheckResult, again: str, width: int = 80, *, full: bool = Fals
     if result.stale or not result.findings:
         return [*lines, line(), *wrapped(result.reason, width, "E   ", "bad"), *_again("", again)]
     lines += _variants(result, width)
-    first, *others = _alike(result.findings)
+    first, *others = alike(result.findings)
     lines += [line(), *_finding(first[0], width, full), *_also(first[1:], others, width)]
     lines += _next(clause, width)
     return lines + _again(_replay(result), again)
@@ -74,21 +74,21 @@ def _also(same: Sequence[Finding], others: list[list[Finding]], width: int) -> l
         lines += [line(), line(Span("  also found", "head"))]
     for group in others[:MAX_ALSO]:
         which = f"{_some([each.variant for each in group])}: " if group[0].variant else ""
-        lines += wrapped(f"{which}{_unnamed(group[0])}", width, "    ", hang="  ")
+        lines += wrapped(f"{which}{unnamed(group[0])}", width, "    ", hang="  ")
     if len(others) > MAX_ALSO:
         lines.append(line(f"    and {len(others) - MAX_ALSO} more"))
     return lines
 
 
-def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
+def alike(findings: Sequence[Finding]) -> list[list[Finding]]:
     """Findings that say the same are told once; each may name its own variant in brackets."""
     groups: dict[str, list[Finding]] = {}
     for each in findings:
-        groups.setdefault(_unnamed(each), []).append(each)
+        groups.setdefault(unnamed(each), []).append(each)
     return list(groups.values())
 
 
-def _unnamed(finding: Finding) -> str:
+def unnamed(finding: Finding) -> str:
     """The message without its variant's name, which stands before it anyway."""
     if not finding.variant:
         return finding.message

@@ -13,6 +13,7 @@ from hot_reload_conformance.bench.budgets import budget_of
 from hot_reload_conformance.bench.judge import Judge, Replay
 from hot_reload_conformance.check import all_checks
 from hot_reload_conformance.contract.document import clause_named
+from hot_reload_conformance.report.form import FormError, checked
 from hot_reload_conformance.subjects.configuration import Configuration, read_configuration
 from hot_reload_conformance.subjects.discovery import DiscoveryError, sources_at
 from hot_reload_conformance.subjects.expectation import Expectations
@@ -32,7 +33,7 @@ class Run:
     judge: Judge
     keep_in: Path | None
     """The folder to which failures are written as tests."""
-    report_file: Path | None
+    report_files: tuple[Path, ...]
     coverage: bool
     """Whether it is measured which lines of the subjects' own code the checks reach."""
 
@@ -65,7 +66,7 @@ class Run:
             expectations=expectations,
             judge=Judge(budget, expectations, replay),
             keep_in=_folder_to_keep_in(config, configuration),
-            report_file=_report_file(config),
+            report_files=_report_files(config),
             coverage=coverage,
         )
 
@@ -95,22 +96,14 @@ def _places(config: pytest.Config) -> list[str]:
     return found
 
 
-def _report_file(config: pytest.Config) -> Path | None:
-    text = config.getoption("hot_reload_report")
-    if not text:
-        return None
-    file: Path = config.invocation_params.dir / text
-    if file.suffix not in ("", ".json"):
-        xml = " JUnit XML is written by --junitxml." if file.suffix == ".xml" else ""
-        raise pytest.UsageError(
-            f"--hot-reload-report writes JSON, and {text} ends in {file.suffix}: write "
-            f"--hot-reload-report={Path(text).with_suffix('.json')}.{xml}"
+def _report_files(config: pytest.Config) -> tuple[Path, ...]:
+    try:
+        return tuple(
+            checked(config.invocation_params.dir / text, text)
+            for text in config.getoption("hot_reload_report")
         )
-    if file.is_dir():
-        raise pytest.UsageError(
-            f"--hot-reload-report: {text} is a folder: name a file in it, {Path(text) / 'r.json'}"
-        )
-    return file
+    except FormError as error:
+        raise pytest.UsageError(f"--hot-reload-report: {error}") from error
 
 
 def _folder_to_keep_in(config: pytest.Config, configuration: Configuration) -> Path | None:

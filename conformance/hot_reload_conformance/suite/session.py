@@ -13,7 +13,8 @@ import pytest
 from hot_reload_conformance import own_code
 from hot_reload_conformance.contract.clauses import CONTRACT_VERSION
 from hot_reload_conformance.door import finished
-from hot_reload_conformance.report.json import from_plain, write_json
+from hot_reload_conformance.report.form import write
+from hot_reload_conformance.report.json import from_plain
 from hot_reload_conformance.report.markup import STYLES, Line, line, wrapped
 from hot_reload_conformance.report.summary import Report, SubjectReport
 from hot_reload_conformance.report.terminal import report_lines, title
@@ -193,8 +194,8 @@ class ConformanceSession:
             self.kept = keep(
                 found, self.config.rootpath, self.run.keep_in, profile=self.run.profile
             )
-        if self.run.report_file is not None:
-            write_json(report, self.run.report_file)
+        for file in self.run.report_files:
+            write(report, file)
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self.sharding.part:
             session.exitstatus = pytest.ExitCode.OK  # more shards than checks: the others have them
         if session.exitstatus == pytest.ExitCode.OK and not report.ok:
