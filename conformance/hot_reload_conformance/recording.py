@@ -10,6 +10,7 @@ import gc
 import itertools
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -169,6 +170,20 @@ class Recording:
         """A place in ``moments``, to look at what came after it."""
         return len(self.moments)
 
+    def timeline(self, most: int = 60) -> tuple[str, ...]:
+        """The last moments as text, and between them how many events reached which sink."""
+        with self._lock:
+            reported: list[Moment | Delivery] = [*self.moments, *self.deliveries]
+        reported.sort(key=lambda each: each.order)
+        told: list[str] = []
+        for arrived, group in itertools.groupby(reported, key=lambda m: isinstance(m, Delivery)):
+            if not arrived:
+                told += [str(each) for each in group]
+                continue
+            counts = Counter(f"{each.plugin} {each.version}#{each.serial}" for each in group)
+            told += [f"{who} {_events(count)} taken" for who, count in counts.items()]
+        return tuple(told[-most:])
+
     def alive(self, plugin: str) -> list[str]:
         """The versions and instances of ``plugin`` that are still in memory, after a collection."""
         for _ in range(3):  # objects with finalizers need another round
@@ -255,3 +270,7 @@ class Recording:
                     event.value,
                 )
             )
+
+
+def _events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count} events"

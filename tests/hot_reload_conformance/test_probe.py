@@ -212,3 +212,20 @@ def test_a_connection_answers_for_whoever_was_handed_it() -> None:
     assert old.reply(wire) == new.reply(wire) == f"{old.serial} open"
     connection.close()
     assert new.reply(wire) == f"{old.serial} closed"
+
+
+def test_the_timeline_has_the_events_between_the_moments(recording: Recording) -> None:
+    old, new = probe.Probe(recording, "s", "v1"), probe.Probe(recording, "s", "v2")
+    event = Event("log", producer="p", sequence=1)
+    for plugin in (old, new, old):
+        plugin.receive(event)
+    new.hook("start")
+    new.receive(event)
+    assert recording.timeline() == (
+        f"s v1#{old.serial} 2 events taken",
+        f"s v2#{new.serial} 1 event taken",
+        f"s v2#{new.serial} start begin",
+        f"s v2#{new.serial} start end",
+        f"s v2#{new.serial} 1 event taken",
+    )
+    assert recording.timeline(1) == (f"s v2#{new.serial} 1 event taken",)

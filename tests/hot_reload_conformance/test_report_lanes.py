@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hot_reload_conformance.report.lanes import Bar, lanes
+from hot_reload_conformance.report.timeline import timeline
 
 SWAP = (
     "a v1#1 start begin",
@@ -69,6 +70,21 @@ def test_an_end_whose_begin_was_cut_off_is_a_bar_of_its_own() -> None:
     drawn = lanes(("a v1#1 start end", "a v1#1 stop raise"))
     assert drawn is not None
     assert [(each.what, each.ended) for each in drawn.bars] == [("start", "end"), ("stop", "raise")]
+
+
+def test_events_that_arrived_stand_between_the_hooks() -> None:
+    drawn = lanes(("a v1#1 8 events taken", "a v2#2 start begin", "a v1#1 1 event taken"))
+    assert drawn is not None
+    assert [(each.what, each.first, each.ended) for each in drawn.bars] == [
+        ("8 events", 0, "taken"),
+        ("start", 1, "open"),
+        ("1 event", 2, "taken"),
+    ]
+    assert timeline(("a v1#1 start end", "a v1#1 8 events taken")) == [
+        "a v1",
+        "┴ start done",
+        "• 8 events",
+    ]
 
 
 def test_what_is_no_moment_is_not_drawn() -> None:

@@ -164,7 +164,6 @@ def run_variant(
     def finding(violation: Violation) -> Finding:
         story = list(case.story) if case else []
         story.append(Step(violation.message, violation.expected, violation.seen, broken=True))
-        moments = case.recording.moments if case else []
         return Finding(
             message=violation.message,
             variant=variant.name,
@@ -172,7 +171,7 @@ def run_variant(
             seen=violation.seen,
             advisory=violation.advisory,
             story=tuple(story),
-            timeline=tuple(str(moment) for moment in moments[-60:]),
+            timeline=case.recording.timeline() if case else (),
         )
 
     try:

@@ -37,13 +37,12 @@ class Run:
         """What it found, as a story."""
         if self.violation is None:
             return None
-        moments = self.world.case.recording.moments
         return Finding(
             message=self.violation.message,
             expected=self.violation.expected,
             seen=self.violation.seen,
             story=tuple(self.world.story),
-            timeline=tuple(str(moment) for moment in moments[-60:]),
+            timeline=self.world.case.recording.timeline(),
             replay=f"{code}={script(self.world.applied)}",
         )
 

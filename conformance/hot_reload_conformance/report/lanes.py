@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-_MOMENT = re.compile(r"(?P<lane>\S+ \S+?)#(?P<serial>\d+) (?P<what>.+) (?P<phase>begin|end|raise)$")
+_MOMENT = re.compile(
+    r"(?P<lane>\S+ \S+?)#(?P<serial>\d+) (?P<what>.+) (?P<phase>begin|end|raise|taken)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,8 @@ class Moment:
     serial: str
     what: str
     phase: str
-    """``begin``, ``end`` or ``raise``; ``whole``: it began and ended with nothing between."""
+    """``begin``, ``end`` or ``raise``; ``whole``: it began and ended with nothing between;
+    ``taken``: no hook, but events that arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Bar:
     depth: int
     """Within how many others of its lane it began."""
     ended: str
-    """``whole`` or ``end``, ``raise``, or ``open``: no end of it is known."""
+    """``whole`` or ``end``, ``raise``, ``taken``, or ``open``: no end of it is known."""
 
 
 @dataclass(frozen=True, slots=True)

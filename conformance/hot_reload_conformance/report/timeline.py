@@ -10,7 +10,7 @@ from hot_reload_conformance.report.lanes import Moment, moments
 
 T = TypeVar("T")
 
-_MARK = {"begin": "┬", "end": "┴", "raise": "✗", "whole": "─"}
+_MARK = {"begin": "┬", "end": "┴", "raise": "✗", "whole": "─", "taken": "•"}
 MAX_LANES = 4
 MAX_ROWS = 40
 
@@ -34,7 +34,7 @@ def timeline(texts: Sequence[str], width: int = 80) -> list[str]:
 
 
 def _cell(entry: Moment) -> str:
-    tail = {"begin": " …", "end": " done", "raise": " raised", "whole": ""}[entry.phase]
+    tail = {"begin": " …", "end": " done", "raise": " raised"}.get(entry.phase, "")
     return f"{_MARK[entry.phase]} {entry.what}{tail}"
 
 
