@@ -73,8 +73,11 @@ class DatedFiles:
         folder = os.path.dirname(path)
         if folder != self._root:
             os.makedirs(folder, exist_ok=True)
-        with open(path, "wb", buffering=0) as file:
-            file.write(text.encode())
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            os.write(file, text.encode())
+        finally:
+            os.close(file)
         self._written_at += 2  # a second apart is the same for a file system of whole ones
         os.utime(path, (self._written_at, self._written_at))
         while len(folder) >= len(self._root):

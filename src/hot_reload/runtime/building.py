@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from types import AsyncGeneratorType, GeneratorType, ModuleType
 from typing import Any
 
@@ -25,7 +25,7 @@ from hot_reload.hooks import bind, check_arguments, check_call
 from hot_reload.manifest import ROLE_METHOD, read_manifest
 from hot_reload.outcome import Failure, Role, Stage
 from hot_reload.runtime.context import PluginContext
-from hot_reload.runtime.discovery import candidates, find_factory
+from hot_reload.runtime.discovery import find
 from hot_reload.runtime.fault import cause_of, failure_of, hook_failed
 from hot_reload.runtime.generation import TRANSFORMS, Generation
 from hot_reload.runtime.immediate import may_wait
@@ -200,8 +200,7 @@ class Building:
         self, new: Generation, module: ModuleType
     ) -> tuple[Callable[[PluginContext], Any], list[type]]:
         try:
-            look = cache(candidates)
-            return find_factory(module, self._machinery.app, look), look(module)
+            return find(module, self._machinery.app)
         except PluginFault as fault:
             fault.file = fault.file or str(new.snapshot.main.path)
             raise

@@ -16,24 +16,26 @@ from hot_reload.runtime.context import PluginContext
 _OWN_METHODS = frozenset(ROLE_METHOD.values()) | {name for hook in TABLE for name in hook.names}
 
 
-def find_factory(
-    module: ModuleType,
-    app: object,
-    look: Callable[[ModuleType], list[type]] | None = None,
-) -> Callable[[PluginContext], Any]:
-    """A function of the plugin's context that makes the plugin of ``module``.
+def find_factory(module: ModuleType, app: object) -> Callable[[PluginContext], Any]:
+    """A function of the plugin's context that makes the plugin of ``module``; see ``find``."""
+    return find(module, app)[0]
 
-    What it returns may be awaitable: ``register`` and ``create`` may be ``async def``.
-    Nothing of the module is called here. ``look``: ``candidates``, or what keeps its answer.
+
+def find(module: ModuleType, app: object) -> tuple[Callable[[PluginContext], Any], list[type]]:
+    """A function of the plugin's context that makes the plugin of ``module``, and the classes
+    of it that fit.
+
+    What the function returns may be awaitable: ``register`` and ``create`` may be ``async def``.
+    Nothing of the module is called here.
 
     Raises:
         NoPluginError: there is none, or two classes and nothing that chooses.
     """
     register = getattr(module, "register", None)
+    classes = candidates(module)
     if inspect.isfunction(register):
         _check(register, 2, "def register(app, context)")
-        return lambda context: register(app, context)
-    classes = (look or candidates)(module)
+        return lambda context: register(app, context), classes
     if len(classes) > 1:
         names = " and ".join(sorted(each.__qualname__ for each in classes))
         raise NoPluginError(
@@ -42,11 +44,11 @@ def find_factory(
             hint="write def register(app, context) that returns one of them, or take one out",
         )
     if classes:
-        return _constructor(classes[0])
+        return _constructor(classes[0]), classes
     create = getattr(module, "create", None)
     if inspect.isfunction(create):
         _check(create, 1, "def create(config)")
-        return lambda context: create(context.config)
+        return lambda context: create(context.config), classes
     unfinished = [each for each in _own_classes(module) if inspect.isabstract(each)]
     if unfinished and any(_fits(each, declared=True) for each in unfinished):
         kind = unfinished[-1]

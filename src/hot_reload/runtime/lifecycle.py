@@ -156,16 +156,15 @@ class HookRunner:
     async def _finish(self, what: str, call: HookCall, origin: Origin, seconds: float) -> Any:
         task: asyncio.Task[tuple[Any, HookFailed | None]] | None = None
         try:
-            task = asyncio.ensure_future(_contained(call, what, origin))
-            # A task that is cancelled before its first step never awaits what it was given.
-            task.add_done_callback(lambda _: call.close())
+            task = asyncio.get_running_loop().create_task(_contained(call, what, origin))
             in_time = await self.wait(task, seconds)
         except BaseException:  # it would go on beside whatever is done next
             if task is not None:
-                await self._abandon(task)
+                await self._abandon(task, call)
             raise
         if in_time:
             if task.cancelled() and (call.begun or task.cancelling()):  # by itself, or a sibling
+                call.close()
                 file, line = call.defined(origin)
                 message = f"{what} cancelled its own task"
                 raise HookFailed(message, file=file, line=line, hint=_NO_CANCEL)
@@ -174,7 +173,7 @@ class HookRunner:
                 raise fault
             return value
         file, line = standing(call.answer, origin)
-        stopped = await self._abandon(task)
+        stopped = await self._abandon(task, call)
         message = f"{what} was still running at its deadline of {seconds:g} s"
         if not stopped:
             message += ", swallowed its cancellation, and is left behind as a leaked task"
@@ -205,9 +204,11 @@ class HookRunner:
             awaited.remove_done_callback(wake)
         return awaited.done()
 
-    async def _abandon(self, task: asyncio.Future[Any]) -> bool:
-        """Cancel ``task``; whether it ended within the grace."""
+    async def _abandon(self, task: asyncio.Future[Any], call: HookCall) -> bool:
+        """Cancel ``task``, which awaits ``call``; whether it ended within the grace."""
         task.cancel()
+        # A task that is cancelled before its first step never awaits what it was given.
+        task.add_done_callback(lambda _: call.close())
         return await self.wait(task, self._settings.cancel_grace_seconds)
 
 

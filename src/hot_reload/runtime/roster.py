@@ -40,12 +40,15 @@ class PluginStatus:
     """The data files that what runs declares, relative to the plugin's directory."""
 
 
+_NO_PLUGINS, _NO_NEEDS = Registry(), DependencyGraph()
+
+
 class Roster:
     """Slots by name. Used on the loop's thread; no method suspends."""
 
     def __init__(self) -> None:
-        self.registry = Registry()
-        self.graph = DependencyGraph()
+        self.registry = _NO_PLUGINS
+        self.graph = _NO_NEEDS
         """Who needs whom, of what runs."""
         self.slots: dict[str, Slot] = {}
         self.lazy: dict[str, Slot] = {}

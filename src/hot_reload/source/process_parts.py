@@ -334,7 +334,13 @@ PARTS: tuple[Part, ...] = (
         _same_modules,
         look=lambda: sys.modules,
     ),
-    Part("built-in", lambda: vars(builtins).copy(), compare_builtins, same_builtins),
+    Part(
+        "built-in",
+        lambda: vars(builtins).copy(),
+        compare_builtins,
+        same_builtins,
+        look=lambda: vars(builtins),
+    ),
     *(
         attribute(f"sys.{name}", sys, name)
         for name in ("stdin", "stdout", "stderr", "excepthook", "displayhook", "unraisablehook")

@@ -88,7 +88,7 @@ class ProcessState:
     ) -> tuple[Change, ...]:
         found: list[Change] = []
         for part, old, new in zip(_EVERY, self._values, now, strict=True):
-            if not part.same(old, new):
+            if old is not new and not part.same(old, new):
                 found += [Change(part.name, text, undo) for text, undo in part.compare(old, new)]
         if own and atexit_callbacks > self._atexit_callbacks:
             found += _registered_at_exit(own)

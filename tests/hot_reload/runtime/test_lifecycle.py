@@ -294,6 +294,23 @@ async def test_a_coroutine_has_begun_when_it_is_stepped(runner: HookRunner) -> N
     assert call.begun
 
 
+async def test_a_hook_whose_task_somebody_cancels_before_its_first_step_is_closed(
+    runner: HookRunner,
+) -> None:
+    async def hook() -> None:
+        raise AssertionError
+
+    def cancel_others() -> None:
+        for task in asyncio.all_tasks() - {me}:
+            task.cancel()
+
+    call, me = HookCall(hook), asyncio.current_task()
+    asyncio.get_running_loop().call_soon(cancel_others)
+    with pytest.raises(HookFailed, match="stop cancelled its own task"):
+        await runner.run("stop", call)
+    assert inspect.getcoroutinestate(call.answer) == inspect.CORO_CLOSED
+
+
 async def test_a_task_that_is_cancelled_before_its_hook_began_says_so(runner: HookRunner) -> None:
     begun: list[str] = []
 
@@ -376,10 +393,11 @@ async def test_a_task_that_there_is_no_memory_for_is_no_fault_of_the_hook(
         work.close()
         raise MemoryError
 
-    monkeypatch.setattr(asyncio, "ensure_future", interrupted)
     call = HookCall(hook)
-    with pytest.raises(MemoryError):
-        await runner.run("stop", call)
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio.get_running_loop(), "create_task", interrupted)
+        with pytest.raises(MemoryError):
+            await runner.run("stop", call)
     assert not call.begun
     call.close()
 
