@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ import pytest
 from hot_reload_conformance.adapter import Claim, Ports, Reply
 from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.bench.judge import Judge, Replay
-from hot_reload_conformance.check import host_checks
+from hot_reload_conformance.bench.runner import run_host_check
+from hot_reload_conformance.check import Check, host_checks, plugin_checks
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.contract.clauses import CONTRACT
+from hot_reload_conformance.plugins.case import run_plugin_check
 from hot_reload_conformance.simulation.clauses import CANCELLED_RELOAD, JUDGED
 from hot_reload_conformance.simulation.invariants import ALL
 from hot_reload_conformance.simulation.script import Script
@@ -22,10 +25,16 @@ from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS
 from hot_reload_conformance.simulation.study import Study, study_of
 from hot_reload_conformance.specimens import interleaved
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
+from hot_reload_conformance.specimens.plug import PLUGIN_SPECIMENS
 from hot_reload_conformance.specimens.registry import SPECIMENS, Specimen, all_specimens
 from hot_reload_conformance.specimens.sync_host import SyncAdapter
 from hot_reload_conformance.subject import HostSubject
-from hot_reload_conformance.verdict import CannotJudge, KitError, NotClaimed, Verdict
+from hot_reload_conformance.verdict import (
+    CannotJudge,
+    KitError,
+    NotClaimed,
+    Verdict,
+)
 
 BUDGET = Budget(simulated_runs=6)
 TEETH = Budget(simulated_runs=16)
@@ -59,6 +68,28 @@ def test_each_simulated_clause_has_teeth(code: str) -> None:
                 if Study(HostSubject(specimen.adapter), TEETH).judge(code, shrink=False):
                     return
     pytest.fail(f"the simulation of {code} kills none of the clause's specimens")
+
+
+OF_THEIR_OWN = [
+    each
+    for each in (*host_checks(), *plugin_checks())
+    if each.kind is Kind.SIMULATION and each.clause.code not in JUDGED
+]
+
+
+@pytest.mark.parametrize("check", OF_THEIR_OWN, ids=lambda each: each.id)
+def test_each_simulation_with_scripts_of_its_own_has_teeth(check: Check, tmp_path: Path) -> None:
+    """The same; what examples pass stands in the tests of each."""
+    budget = replace(TEETH, shrink=False)
+    wrong = PLUGIN_SPECIMENS if check.clause.for_plugins else all_specimens()
+    for specimen in [each for each in wrong if each.code == check.clause.code]:
+        if isinstance(specimen, Specimen):
+            result = run_host_check(HostSubject(specimen.adapter), check, budget)
+        else:
+            result = run_plugin_check(specimen.write(tmp_path / specimen.name), check, budget)
+        if result.verdict is Verdict.FAIL:
+            return
+    pytest.fail(f"{check.id} kills none of the clause's specimens")
 
 
 class Counted(BlueGreenAdapter):
@@ -225,8 +256,7 @@ def test_every_clause_that_asks_for_simulation_has_a_check() -> None:
         for each in CONTRACT.values()
         if Kind.SIMULATION in each.kinds and not each.for_plugins
     }
-    # One load for many waiters, and hooks that hang, are judged by examples.
-    assert asked - simulated <= {"HR-LOAD-08", "HR-LIMIT-04"}
+    assert asked == simulated
 
 
 def test_every_invariant_is_some_clause_s() -> None:
