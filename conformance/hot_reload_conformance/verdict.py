@@ -61,6 +61,14 @@ class Finding:
     """It breaks what its clause, a MUST, says as a SHOULD: it fails no run and no profile."""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A variant of a check that came to no verdict."""
+
+    variant: str
+    why: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """What one check found on one subject. Plain data: it crosses processes."""
@@ -72,6 +80,8 @@ class CheckResult:
     reason: str = ""
     variants: tuple[str, ...] = ()
     """The variants that ran."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Those that did not, or to no end: the subject does not claim what they need, say."""
     findings: tuple[Finding, ...] = ()
     duration_seconds: float = 0.0
     notes: tuple[str, ...] = field(default=())
@@ -84,6 +94,14 @@ class CheckResult:
     def advisory(self) -> bool:
         """Whether all that it found is advisory."""
         return bool(self.findings) and all(each.advisory for each in self.findings)
+
+    @property
+    def extent(self) -> str:
+        """``12 of 14 variants``; "": all of them ran."""
+        if not self.left_out:
+            return ""
+        ran = len(self.variants)
+        return f"{ran} of {ran + len(self.left_out)} variants"
 
     @property
     def thinned(self) -> bool:
@@ -106,14 +124,34 @@ class Violation(Exception):
         self, message: str, *, expected: object = "", seen: object = "", advisory: bool = False
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = _cut(message)
         self.advisory = advisory
-        self.expected = expected if isinstance(expected, str) else repr(expected)
-        self.seen = seen if isinstance(seen, str) else repr(seen)
+        self.expected = _cut(expected if isinstance(expected, str) else repr(expected))
+        self.seen = _cut(seen if isinstance(seen, str) else repr(seen))
+
+
+_LINES_FIRST, _LINES_LAST = 12, 4
+_LONGEST_LINE = 2_000
+
+
+def _cut(text: str) -> str:
+    """A host's words may be the values of every local variable of every frame. The kit's own
+    words stand first or last."""
+    lines = text.split("\n")
+    left_out = len(lines) - _LINES_FIRST - _LINES_LAST
+    if left_out > 1:
+        lines[_LINES_FIRST:-_LINES_LAST] = [f"… {left_out} more lines …"]
+    half = _LONGEST_LINE // 2
+    return "\n".join(
+        f"{each[:half]} … {each[-half:]}" if len(each) > _LONGEST_LINE else each for each in lines
+    )
 
 
 class CannotJudge(Exception):
     """A check could not find out; the verdict is ``unknown``, with this reason."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(_cut(reason))
 
 
 class NotVerified(CannotJudge):
@@ -126,6 +164,9 @@ class NotVerified(CannotJudge):
 
 class NotClaimed(Exception):
     """A check learned as it ran that the subject does not claim what it needs."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(_cut(reason))
 
 
 class KitError(Exception):

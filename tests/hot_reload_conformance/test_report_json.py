@@ -14,7 +14,14 @@ from hot_reload_conformance.explored import Explored
 from hot_reload_conformance.report.json import SCHEMA, from_plain, to_json, to_plain, write_json
 from hot_reload_conformance.report.summary import Report, SubjectReport
 from hot_reload_conformance.subjects.source import SourceKind
-from hot_reload_conformance.verdict import CheckResult, Conformance, Finding, Step, Verdict
+from hot_reload_conformance.verdict import (
+    CheckResult,
+    Conformance,
+    Finding,
+    LeftOut,
+    Step,
+    Verdict,
+)
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "report.schema.json"
 
@@ -25,6 +32,7 @@ FAILURE = CheckResult(
     verdict=Verdict.FAIL,
     reason="gone",
     variants=("a", "b"),
+    left_out=(LeftOut("c", "not claimed: state"),),
     findings=(
         Finding(
             message="gone",
@@ -172,5 +180,5 @@ def test_what_a_machine_went_through_is_in_the_report(report: Report) -> None:
 
 def test_results_of_before_there_was_coverage_can_be_read() -> None:
     old = to_plain(PASS)
-    del old["explored"]
+    del old["explored"], old["left_out"]
     assert from_plain(old) == PASS

@@ -12,7 +12,14 @@ from hot_reload_conformance.report.summary import Report, SubjectReport
 from hot_reload_conformance.report.terminal import report_lines, title
 from hot_reload_conformance.report.timeline import timeline
 from hot_reload_conformance.subjects.source import SourceKind
-from hot_reload_conformance.verdict import CheckResult, Finding, Step, Verdict
+from hot_reload_conformance.verdict import (
+    THINNED,
+    CheckResult,
+    Finding,
+    LeftOut,
+    Step,
+    Verdict,
+)
 
 REASON = "not claimed: watch. Add it to the adapter's claims to have it checked."
 
@@ -64,6 +71,50 @@ def test_a_terminal_without_unicode_gets_plain_letters() -> None:
     text = _text(_report(TOY), unicode=False)
     assert "  LOAD     +  X  x  ?  E  ." in text
     assert "✓" not in text
+
+
+def _in_part(code: str, *left: LeftOut, notes: tuple[str, ...] = ()) -> CheckResult:
+    return _result(code, Verdict.PASS, variants=("a", "b"), left_out=left, notes=notes)
+
+
+SLOW = "one load and reload takes 3.0 s"
+IN_PART = SubjectReport(
+    "toy",
+    SourceKind.HOST,
+    (
+        _result("HR-LOAD-01", Verdict.PASS, variants=("a", "b")),
+        _in_part("HR-LOAD-04", LeftOut("c", "hooks cannot wait"), LeftOut("d", SLOW)),
+        _in_part("HR-LOAD-05", LeftOut("e", SLOW), notes=(f"{THINNED}{SLOW}",)),
+        _in_part("HR-LOAD-06", *(LeftOut(name, "hooks cannot wait") for name in "cfghi")),
+    ),
+)
+
+
+def test_a_pass_in_some_variants_says_in_how_many_and_verbosely_in_which_not_and_why() -> None:
+    brief = " ".join(_text(_report(IN_PART)).split())
+    assert "Passed, though not in every variant" in brief
+    assert "toy: HR-LOAD-04 2 of 4, HR-LOAD-05 2 of 3, HR-LOAD-06 2 of 7 (-v says" in brief
+    full = " ".join(plain(report_lines(_report(IN_PART), 80, verbose=True)).split())
+    assert (
+        "toy: HR-LOAD-04 2 of 4 variants, HR-LOAD-06 2 of 7 variants: without 'c', 'f', 'g' and "
+        "2 more: hooks cannot wait" in full
+    )
+    assert f"HR-LOAD-05 2 of 3 variants: without 'd', 'e': {SLOW}" in full
+    assert "HR-LOAD-01" not in brief + full
+    assert "not in every variant" not in _text(_report(TOY))
+
+
+def test_many_passes_in_part_are_cut_short() -> None:
+    codes = [code for code in CONTRACT if code.startswith("HR-ROLL")]
+    found = tuple(_in_part(code, LeftOut("c", SLOW)) for code in codes)
+    text = " ".join(_text(_report(SubjectReport("toy", SourceKind.HOST, found))).split())
+    assert f"{codes[4]} 2 of 3 and {len(codes) - 5} more (-v says" in text
+
+
+def test_a_thinned_pass_has_a_sign_of_its_own() -> None:
+    text = _text(_report(IN_PART))
+    assert "LOAD     ✓  ·  ·  ✓  ~  ✓" in text
+    assert "✓ pass   ~ pass, thinned   · not run" in text
 
 
 def test_what_pytest_does_not_tell_is_told() -> None:

@@ -401,7 +401,7 @@ def test_a_report_that_would_not_be_what_its_name_says_is_refused(
 
 def test_a_run_of_a_slow_host_is_thinned_and_what_is_named_runs_whole(project: Any) -> None:
     project.host()
-    slow = "\nfrom hot_reload_conformance.bench import judge\njudge.case_seconds = lambda _: 1.5\n"
+    slow = "\nfrom hot_reload_conformance.bench import judge\njudge.case_seconds = lambda *_: 1.5\n"
     project.write("conftest.py", (project.path / "conftest.py").read_text() + slow)
     said = _unwrapped(project.conformance("host.py"))
     words = "one load and reload takes 1.5 s, so the run was thinned: "
@@ -424,6 +424,25 @@ def test_lf_runs_what_failed(project: Any) -> None:
     project.conformance("host.py")
     again = project.conformance("host.py", "--lf", "-v")
     assert _ran(again) == [HOST_IDS[1]]
+
+
+def test_a_pass_in_some_variants_says_so(project: Any) -> None:
+    project.with_all_plugins()
+    project.host('lacks = ("start",)')
+    result = project.conformance("host.py", "-v", "--junitxml=junit.xml", "-k", "HR-ROLL-01")
+    assert result.parseoutcomes()["passed"] == 1
+    result.stdout.fnmatch_lines(
+        [
+            f"{HOST_IDS[1]} PASSED (1 of 2 variants)*",
+            "Passed, though not in every variant",
+            "  toy: HR-ROLL-01 1 of 2 variants: without 'start': start: this host has none",
+        ]
+    )
+    properties = {
+        each.get("name"): each.get("value")
+        for each in ElementTree.parse(project.path / "junit.xml").iter("property")
+    }
+    assert properties["hot_reload_extent"] == "1 of 2 variants"
 
 
 def test_junitxml_carries_code_and_verdict(project: Any) -> None:

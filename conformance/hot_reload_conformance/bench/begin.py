@@ -48,11 +48,15 @@ def begin(coroutine: Coroutine[Any, Any, T], *, as_task: bool) -> asyncio.Future
 def begin_in_hook(
     coroutine: Coroutine[Any, Any, T], recording: Recording
 ) -> asyncio.Future[Ended[T]]:
-    """``begin``, from inside a hook of a plugin's, in whichever thread the host runs it."""
+    """``begin``, from inside a hook of a plugin's, in whichever thread the host runs it.
+
+    It is somebody else who asks: the context variables of the hook are not seen by it.
+    """
+    outside = recording.outside.copy()
     if not worker_thread.foreign(recording.loop):
-        return begin(coroutine, as_task=recording.asynchronous)
+        return outside.run(begin, coroutine, as_task=recording.asynchronous)
     assert recording.loop is not None
-    running = asyncio.run_coroutine_threadsafe(_contained(coroutine), recording.loop)
+    running = outside.run(asyncio.run_coroutine_threadsafe, _contained(coroutine), recording.loop)
     concurrent.futures.wait({running}, timeout=BEGIN_SECONDS)
     return asyncio.wrap_future(running, loop=recording.loop)
 
@@ -60,8 +64,7 @@ def begin_in_hook(
 def step(coroutine: Coroutine[Any, Any, T]) -> tuple[Ended[T] | None, Any]:
     """Run ``coroutine`` up to its first wait: its end, or None and what it waits for.
 
-    In a context of its own, so that a context variable of the hook around it does
-    not leak in. May be called from any thread.
+    In a copy of the context: what it sets does not leak out. May be called from any thread.
     """
     try:
         return None, contextvars.copy_context().run(coroutine.send, None)

@@ -10,6 +10,8 @@ import dis
 import inspect
 import os
 import traceback
+from collections.abc import Sequence
+from types import CodeType
 
 from hot_reload_conformance.adapter import HostAdapter
 
@@ -55,14 +57,30 @@ def raised_by(adapter: type[HostAdapter], error: BaseException, *, answers: bool
     ``answers``: of a method that only has to answer, as ``call`` does. In ``load`` or ``reload``
     a ``KeyError`` may well be how the host, or the adapter for it, says "no such plugin".
     """
-    frames = list(traceback.walk_tb(error.__traceback__))
-    code = frames[-1][0].f_code if frames else None
-    if code is None or code.co_filename not in files_of(adapter):
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if not codes or codes[-1].co_filename not in files_of(adapter):
         return ""
-    # A host may stand in the adapter's file, and raise what is its answer.
-    own = any(code.co_qualname.startswith(f"{each.__qualname__}.") for each in adapter.__mro__)
-    broken = isinstance(error, _BROKEN) or (answers and own and isinstance(error, _NO_ANSWER))
-    return place(adapter, error) if broken else ""
+    wrong = isinstance(error, _BROKEN) and _behind_the_adapter(adapter, codes)
+    lacks = answers and isinstance(error, _NO_ANSWER) and _of_the_adapter(adapter, codes[-1])
+    return place(adapter, error) if wrong or lacks else ""
+
+
+def _behind_the_adapter(adapter: type[HostAdapter], codes: Sequence[CodeType]) -> bool:
+    """Whether the deepest method on the way is the adapter's.
+
+    A host may stand in the adapter's file, and break; a mere function there is whoever's whose
+    method called it.
+    """
+    for code in reversed(codes):
+        if _of_the_adapter(adapter, code):
+            return True
+        if "." in code.co_qualname.rpartition("<locals>.")[2]:
+            return False
+    return True
+
+
+def _of_the_adapter(adapter: type[HostAdapter], code: CodeType) -> bool:
+    return any(code.co_qualname.startswith(f"{each.__qualname__}.") for each in adapter.__mro__)
 
 
 def slip(adapter: type[HostAdapter], error: BaseException) -> str:
@@ -80,7 +98,7 @@ def slip(adapter: type[HostAdapter], error: BaseException) -> str:
         trace = trace.tb_next
     if trace is None or dis.opname[code.co_code[trace.tb_lasti]] in _RAISES:
         return ""
-    if not any(code.co_qualname.startswith(f"{each.__qualname__}.") for each in adapter.__mro__):
+    if not _of_the_adapter(adapter, code):
         return ""  # a host may stand in the adapter's file
     return f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}, in {code.co_name}()"
 

@@ -33,6 +33,7 @@ from hot_reload_conformance.adapter import (
     Ports,
     Reply,
 )
+from hot_reload_conformance.bench.alarm import Overdue, goes_on
 from hot_reload_conformance.bench.blame import at, raised_by, slip
 from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.recording import Recording
@@ -105,6 +106,7 @@ class Case:
 
     def __post_init__(self) -> None:
         self.recording.loop = self.recording.loop or asyncio._get_running_loop()
+        goes_on(self)
 
     @property
     def claims(self) -> frozenset[Claim]:
@@ -373,6 +375,12 @@ class Case:
             except BaseException as error:
                 return _Raised(error)
 
+        try:
+            goes_on()
+        except Overdue:
+            if inspect.iscoroutine(awaitable):
+                awaitable.close()  # it is not asked any more
+            raise
         self.doing = what
         task = asyncio.ensure_future(run())
         try:
@@ -388,9 +396,12 @@ class Case:
                 expected="an end, one way or the other",
                 seen="still waiting",
             )
-        return task.result()
+        outcome = task.result()
+        if isinstance(outcome, _Raised) and isinstance(outcome.error, Overdue):
+            raise outcome.error  # it is no answer of the host's: the case is over
+        return outcome
 
-    def _standing(self) -> str:
+    def standing(self) -> list[str]:
         """The hooks that have begun and not ended: where whoever waits is likely to stand."""
         open_: dict[tuple[str, str, int, str], None] = {}
         for each in self.recording.moments:
@@ -399,7 +410,10 @@ class Case:
                 open_[key] = None
             else:
                 open_.pop(key, None)
-        stands = [f"{plugin} {version}#{serial} {what}" for plugin, version, serial, what in open_]
+        return [f"{plugin} {version}#{serial} {what}" for plugin, version, serial, what in open_]
+
+    def _standing(self) -> str:
+        stands = self.standing()
         return f"; begun and not ended: {', '.join(stands)}" if stands else ""
 
     def _blame_adapter(self, error: BaseException, what: str, *, answers: bool = False) -> None:

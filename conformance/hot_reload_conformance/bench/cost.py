@@ -16,6 +16,7 @@ from hot_reload_conformance.adapter import Claim, PluginSpec
 from hot_reload_conformance.bench.case import Budget, Case
 from hot_reload_conformance.bench.runner import run_variant
 from hot_reload_conformance.bench.selftest import SELF_TEST
+from hot_reload_conformance.bench.stall import Stalls
 from hot_reload_conformance.check import Check, Variant
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import (
@@ -37,15 +38,22 @@ _CASES_IN_A_VARIANT = 10
 _WHOLE = "What you name runs whole (-k HR-ROLL), and everything does with --hot-reload-profile ci"
 
 
-def case_seconds(subject: HostSubject) -> float:
-    """How long a case of one load and, where it is claimed, one reload takes. Never raises."""
-    seconds = _once(subject)
+def case_seconds(subject: HostSubject, stalls: Stalls | None = None) -> float:
+    """How long a case of one load and, where it is claimed, one reload takes. Never raises.
+
+    One that has to be interrupted, which ``stalls`` learns, takes no time: it is not slow.
+    """
+    stalls = Stalls() if stalls is None else stalls
+    before = stalls.count
+    seconds = _once(subject, stalls)
+    if stalls.count > before:
+        return 0.0
     if SLOW_SECONDS < seconds < _NEVER_NOISE_SECONDS:  # the machine may have been busy
-        seconds = min(seconds, _once(subject))
+        seconds = min(seconds, _once(subject, stalls))
     return seconds
 
 
-def _once(subject: HostSubject) -> float:
+def _once(subject: HostSubject, stalls: Stalls) -> float:
     async def load_and_reload(case: Case) -> None:
         spec = PluginSpec()
         case.write(spec)
@@ -57,7 +65,7 @@ def _once(subject: HostSubject) -> float:
     began = time.perf_counter()
     # What is wrong with it is the checks' to say.
     with contextlib.suppress(CannotJudge, KitError, NotClaimed, Violation):
-        run_variant(subject, load_and_reload, Variant(""), SELF_TEST, Budget())
+        run_variant(subject, load_and_reload, Variant(""), SELF_TEST, Budget(), stalls)
     return time.perf_counter() - began
 
 
@@ -76,7 +84,7 @@ def patient(check: Check, seconds: float) -> Check:
     needed = _CASES_IN_A_VARIANT * seconds
     if seconds <= SLOW_SECONDS or needed <= check.deadline_seconds:
         return check
-    return replace(check, deadline_seconds=needed)
+    return replace(check, deadline_seconds=needed, blocked_seconds=needed)
 
 
 def spread(every: Sequence[T], most: int) -> list[T]:

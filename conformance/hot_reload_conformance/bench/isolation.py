@@ -2,8 +2,8 @@
 
 Nothing that a subject does may reach the next variant: modules, paths, finders and
 root handlers that came are taken away again, the working directory and the environment
-are put back, leftover tasks are cancelled, and a blocked main thread is interrupted by a
-timer signal.
+are put back, leftover tasks are cancelled, and a main thread that does not go on is interrupted
+(``bench.alarm``).
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import signal
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from hot_reload_conformance import probe
+from hot_reload_conformance.bench.alarm import Overdue as Overdue
+from hot_reload_conformance.bench.alarm import alarm as alarm
+from hot_reload_conformance.bench.alarm import counted, goes_on
 from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.planned import PlannedBase, PlannedCancel, PlannedExit, PlannedInterrupt
 from hot_reload_conformance.recording import Recording
@@ -36,10 +37,6 @@ PLANNED = (
     PlannedBase,
 )
 """What a plugin was made to raise that is no ``Exception``."""
-
-
-class Overdue(BaseException):
-    """Raised into a check that blocks the thread beyond its deadline."""
 
 
 async def within(awaitable: Awaitable[None], seconds: float) -> None:
@@ -85,10 +82,13 @@ def own_loop() -> Iterator[asyncio.AbstractEventLoop]:
     # A host's forgotten exceptions are not the kit's to print; checks that are about them look.
     loop.set_exception_handler(lambda _loop, _context: None)
     try:
-        yield loop
+        with counted(loop):
+            try:
+                yield loop
+            finally:
+                with contextlib.suppress(*PLANNED, RuntimeError):
+                    _clear(loop)
     finally:
-        with contextlib.suppress(*PLANNED, RuntimeError):
-            _clear(loop)
         loop.close()
 
 
@@ -104,7 +104,10 @@ def _clear(loop: asyncio.AbstractEventLoop) -> None:
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
     """A folder for the case's plugins; modules and paths that point into it go with it."""
-    root = Path(tempfile.mkdtemp(prefix="hot-reload-")).resolve()
+    # Hypothesis reads every module that it takes for the project's own, and keeps it for good:
+    # with all that its case has recorded. What lies in a folder of this name it leaves alone.
+    root = Path(tempfile.mkdtemp(prefix="hot-reload-")).resolve() / "test"
+    root.mkdir()
     paths, meta_path, handlers = list(sys.path), list(sys.meta_path), list(logging.root.handlers)
     bytecode = sys.dont_write_bytecode
     directory, environment = os.getcwd(), dict(os.environ)
@@ -124,12 +127,13 @@ def folder() -> Iterator[Path]:
         sys.dont_write_bytecode = bytecode
         for path in [each for each in sys.path_importer_cache if each.startswith(str(root))]:
             del sys.path_importer_cache[path]
-        shutil.rmtree(root, ignore_errors=True)
+        shutil.rmtree(root.parent, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def recording_installed() -> Iterator[Recording]:
     """A fresh recording, to which rendered plugins report."""
+    goes_on()
     recording = Recording()
     before = probe.install(recording)
     try:
@@ -137,44 +141,6 @@ def recording_installed() -> Iterator[Recording]:
     finally:
         recording.released.set()
         probe.install(before)
-
-
-@contextlib.contextmanager
-def alarm(seconds: float) -> Iterator[threading.Event]:
-    """Interrupt a blocked main thread after ``seconds``; elsewhere nothing can.
-
-    The event is set once it did.
-    """
-    fired = threading.Event()
-    if threading.current_thread() is not threading.main_thread() or not hasattr(
-        signal, "setitimer"
-    ):
-        yield fired
-        return
-
-    def overdue(_signal: int, _frame: FrameType | None) -> None:
-        fired.set()
-        raise Overdue
-
-    # pytest-timeout uses the same timer for the whole item: what it had left is put back.
-    before: Any = signal.signal(signal.SIGALRM, overdue)
-    rest, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-    if 0 < rest < seconds:  # the user's deadline comes first; his plugin raises right after
-        signal.setitimer(signal.ITIMER_REAL, rest)
-    began = time.monotonic()
-    try:
-        yield fired
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        left = rest - (time.monotonic() - began)
-        if left > 0:
-            signal.setitimer(signal.ITIMER_REAL, left)
-        elif rest:
-            signal.raise_signal(signal.SIGALRM)  # now: a moment later it hits pytest itself
-        # A host that contains every exception contained this one too, and went on.
-        if fired.is_set():
-            raise Overdue
 
 
 @contextlib.contextmanager

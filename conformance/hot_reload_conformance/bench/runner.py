@@ -23,19 +23,19 @@ from hot_reload_conformance.adapter import (
     HostAdapter,
     Ports,
 )
+from hot_reload_conformance.bench.alarm import Alarm, Overdue, alarm
 from hot_reload_conformance.bench.blame import at, of_the_kit, place
 from hot_reload_conformance.bench.case import Budget, Case
 from hot_reload_conformance.bench.isolation import (
     PLANNED,
-    Overdue,
-    alarm,
     folder,
     recording_installed,
     run_in_own_loop,
     user_interrupts,
     within,
 )
-from hot_reload_conformance.bench.tally import judged
+from hot_reload_conformance.bench.stall import Stalls
+from hot_reload_conformance.bench.tally import Hung, judged
 from hot_reload_conformance.check import Check, Variant
 from hot_reload_conformance.explored import Explored
 from hot_reload_conformance.recording import Recording
@@ -61,10 +61,12 @@ def run_host_check(
     *,
     only: str | None = None,
     stop_at_first: bool = False,
+    stalls: Stalls | None = None,
 ) -> CheckResult:
     """Run every variant of ``check`` on fresh hosts of ``subject`` (``only``: just that one).
 
-    ``stop_at_first`` ends the run with the first finding, where that is all one asks.
+    ``stop_at_first`` ends the run with the first finding, where that is all one asks;
+    ``stalls`` are those of the subject up to now, and learns of more.
 
     Never raises but for the user's own Ctrl-C; a broken adapter is a kit-error.
     """
@@ -81,23 +83,36 @@ def run_host_check(
         )
     variants = [each for each in check.variants(subject.adapter) if only in (None, each.name)]
     explored: list[Explored] = []
-    result = judged(
-        check,
-        subject.name,
-        variants,
-        lambda variant: _judged(subject, check, variant, budget, explored),
-        stop_at_first=stop_at_first,
-    )
+    seen = Stalls() if stalls is None else stalls
+
+    def judge(variant: Variant) -> Finding | None:
+        before, known = seen.count, len(seen.places)
+        finding = _judged(subject, check, variant, budget, explored, seen)
+        if finding is not None and seen.count > before:
+            raise Hung(finding, known=len(seen.places) == known)
+        return finding
+
+    result = judged(check, subject.name, variants, judge, stop_at_first=stop_at_first)
     return replace(result, explored=explored[0]) if explored else result
 
 
 def _judged(
-    subject: HostSubject, check: Check, variant: Variant, budget: Budget, explored: list[Explored]
+    subject: HostSubject,
+    check: Check,
+    variant: Variant,
+    budget: Budget,
+    explored: list[Explored],
+    stalls: Stalls,
 ) -> Finding | None:
     if not check.explores:
-        return run_variant(subject, _bound(check, variant), variant, check, budget)
+        return run_variant(subject, _bound(check, variant), variant, check, budget, stalls)
+    seconds = EXPLORED_TIMES * blocked_seconds_of(check, subject.adapter)
+    watch = Alarm(seconds, stalls)
     try:  # it makes a case of its own for each of its examples
-        found: Exploration | Finding | None = check.run(subject, budget)
+        with alarm(seconds, stalls) as watch:
+            found: Exploration | Finding | None = check.run(subject, budget)
+    except Overdue:
+        return blocked_finding("the host", watch)
     except NotVerified as error:
         explored.append(error.explored)
         raise
@@ -130,8 +145,11 @@ def run_variant(
     variant: Variant,
     check: Check,
     budget: Budget,
+    stalls: Stalls | None = None,
 ) -> Finding | None:
     """Run ``run`` in a fresh case; what it found, or None: the clause held.
+
+    ``stalls`` are those of the subject up to now, and learns of this one.
 
     Raises:
         KitError: the adapter broke.
@@ -141,6 +159,8 @@ def run_variant(
     case: Case | None = None
     found: Violation | None = None
     deadline_seconds = deadline_of(check, subject.adapter)
+    blocked_seconds = blocked_seconds_of(check, subject.adapter)
+    watch = Alarm(blocked_seconds, stalls or Stalls())
 
     async def main(workdir: Path, recording: Recording) -> None:
         nonlocal case, found
@@ -152,9 +172,13 @@ def run_variant(
         except Violation as violation:
             # A host that is broken may not close either: what was found is the news.
             # What came of the interruption is no news: that it had to be interrupted is.
-            found = None if interrupted.is_set() else violation
+            found = None if watch.stall is not None else violation
             with contextlib.suppress(KitError):
                 await let_go(case, CLOSE_BROKEN_SECONDS * deadline_seconds / check.deadline_seconds)
+            raise
+        except Overdue:
+            # A lock that was never let go may block its close, too.
+            await let_go(case, CLOSE_BROKEN_SECONDS * deadline_seconds / check.deadline_seconds)
             raise
         except BaseException:
             await let_go(case)
@@ -179,7 +203,7 @@ def run_variant(
             user_interrupts(),
             folder() as workdir,
             recording_installed() as recording,
-            alarm(deadline_seconds + BLOCKED_GRACE_SECONDS) as interrupted,
+            alarm(blocked_seconds, stalls) as watch,
         ):
             _contain_exits(lambda: run_in_own_loop(lambda: main(workdir, recording)))
     except Violation as violation:
@@ -194,14 +218,7 @@ def run_variant(
     except Overdue:
         if found is not None:
             return finding(found)
-        return finding(
-            Violation(
-                f"the host blocked its thread beyond {deadline_seconds:g} s"
-                + (f", in {case.doing}" if case and case.doing else ""),
-                expected="control returned to the event loop",
-                seen="a blocked thread",
-            )
-        )
+        return replace(blocked_finding("the host", watch), variant=variant.name)
     except _Exited as exited:
         if case is not None and case.close_cancels:
             raise KitError(CLOSE_CANCELS) from None
@@ -216,6 +233,49 @@ def run_variant(
     except Exception as error:
         raise _broken(subject, error) from error
     return None
+
+
+def blocked_finding(who: str, watch: Alarm, advice: str = "") -> Finding:
+    """What is said of a thread that ``watch`` had to interrupt.
+
+    Raises:
+        CannotJudge: it was the kit, or what runs it, that stood.
+    """
+    stall = watch.stall
+    if stall is None or not stall.own:
+        at_all = f": {stall.frames[-1]}" if stall and stall.frames else ""
+        raise CannotJudge(
+            f"nothing went on for {watch.seconds:g} s, and no line of the subject's was being run"
+            f"{at_all}"
+        )
+    message = f"{who} blocked its thread at {stall.where}"
+    case = watch.case
+    asked = getattr(case, "doing", "")
+    told = [
+        stall.how_long,
+        f"during {asked}" if asked else "",
+        f"inside {', '.join(stall.inside)}" if stall.inside else "",
+        "and had to be interrupted",
+    ]
+    message += f"\n{', '.join(each for each in told if each)}{advice}"
+    story = list(case.story) if case is not None else []
+    story.append(
+        Step(
+            asked or "the next operation",
+            expected="control returned to the event loop",
+            seen=f"a blocked thread, at {stall.own[-1]}",
+            broken=True,
+        )
+    )
+    moments = case.recording.moments if isinstance(case, Case) else []
+    return Finding(
+        message=message,
+        expected="control returned to the event loop",
+        seen="a blocked thread",
+        story=tuple(story),
+        timeline=tuple(str(moment) for moment in moments[-60:]),
+        traceback=stall.describe(),
+    )
 
 
 def lent(subject: HostSubject, make: Callable[[], Ports]) -> Ports:
@@ -250,7 +310,14 @@ def deadline_of(check: Check, adapter: type[HostAdapter]) -> float:
     return check.deadline_seconds * max(1.0, slower)
 
 
-def self_test(subject: HostSubject, *, thorough: bool = False) -> str | None:
+def blocked_seconds_of(check: Check, adapter: type[HostAdapter]) -> float:
+    """How long the host may stand still: longer than one of its operations may take."""
+    return max(check.blocked_seconds, BLOCKED_TIMES * adapter.operation_deadline_seconds)
+
+
+def self_test(
+    subject: HostSubject, *, thorough: bool = False, stalls: Stalls | None = None
+) -> str | None:
     """Whether the adapter does what every check relies on; the first problem, or None.
 
     Load v1 → it answers; nothing → it still does; a second run → the same; two
@@ -294,6 +361,7 @@ def self_test(subject: HostSubject, *, thorough: bool = False) -> str | None:
                 Variant(""),
                 check,
                 Budget(),
+                stalls,
             )
         except (KitError, CannotJudge, NotClaimed) as error:
             return not_async(subject.adapter, str(error))
@@ -321,8 +389,10 @@ def make_adapter(subject: HostSubject) -> HostAdapter:
         ) from error
 
 
-BLOCKED_GRACE_SECONDS = 5.0
-"""How much longer than its deadline a check may block the thread before it is interrupted."""
+BLOCKED_TIMES = 2
+"""How many times as long as an operation may take a host may block its thread."""
+EXPLORED_TIMES = 2
+"""How much more for a check that makes hosts of its own: it may be busy with what it found."""
 OPEN_DEADLINE_SECONDS = 10.0
 """For an adapter's ``open`` and its ``close``."""
 CLOSE_BROKEN_SECONDS = 2.0

@@ -314,6 +314,22 @@ async def _there_and_back(case: Case) -> None:
         )
 
 
+async def _nothing_in_it(case: Case) -> None:
+    """Of a file that holds no plugin the host says so, or load() in its place."""
+    (main, *_) = case.write(PluginSpec()).values()
+    main.write_text("", encoding="utf-8")
+    try:
+        await case.load("alpha")
+    except NotClaimed:
+        return
+    except KitError as error:
+        raise KitError(
+            f"{error}. The file was empty: where it is load() that looks for the plugin in the "
+            "module, and not the host, let it raise an ImportError with words of its own, or "
+            "return False"
+        ) from None
+
+
 def shadowed_by(folders: Iterable[str]) -> str | None:
     """The module in ``folders`` that a host would import for one of the kit's plugins, in words."""
     for folder in folders:
@@ -363,9 +379,9 @@ def plainly(found: Finding) -> str:
     doing = next((each.text for each in found.story if each.broken), "")
     if found.seen == "a blocked thread":
         return (
-            f"your adapter blocks the event loop ({found.message}): nothing else could run "
-            "meanwhile, not even a deadline. Where the host waits, await it in a thread: "
-            "await asyncio.to_thread(self.host.load, ref)"
+            f"your adapter blocks the event loop ({' '.join(found.message.split())}): nothing "
+            "else could run meanwhile, not even a deadline. Where the host waits, await it in a "
+            "thread: await asyncio.to_thread(self.host.load, ref)"
         )
     if found.seen == "still waiting":
         return (
@@ -393,5 +409,7 @@ SELF_TEST = _check(_plain_plugin)
 """Run through the same bench as any check; twice, since the second shows what the first left."""
 MORE: tuple[Check, ...] = (_check(_another_plugin), _check(_two_handlers))
 """What else an adapter has to do, each in a case of its own."""
-THOROUGH: tuple[Check, ...] = tuple(map(_check, (_there_and_back, _side_by_side, _one_of_two)))
+THOROUGH: tuple[Check, ...] = tuple(
+    map(_check, (_there_and_back, _side_by_side, _one_of_two, _nothing_in_it))
+)
 """For ``hot-reload self-test`` alone: it may be the host that is to blame."""

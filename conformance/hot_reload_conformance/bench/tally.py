@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from hot_reload_conformance.check import Check, Variant
 from hot_reload_conformance.verdict import (
@@ -11,6 +11,7 @@ from hot_reload_conformance.verdict import (
     CheckResult,
     Finding,
     KitError,
+    LeftOut,
     NotClaimed,
     Verdict,
 )
@@ -20,10 +21,22 @@ class Unusable(CannotJudge):
     """The subject does not come so far as to be judged: not in this variant, nor in any other."""
 
 
+class Hung(Exception):
+    """The subject was interrupted in this variant, since it did not go on; ``finding`` says so.
+
+    ``known``: where it hung before, so that its other variants are most likely to, as well.
+    """
+
+    def __init__(self, finding: Finding, *, known: bool) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+        self.known = known
+
+
 def judged(
     check: Check,
     subject: str,
-    variants: Iterable[Variant],
+    variants: Sequence[Variant],
     judge: Callable[[Variant], Finding | None],
     *,
     stop_at_first: bool = False,
@@ -31,7 +44,7 @@ def judged(
     """What ``check`` found on ``subject``, by ``judge``-ing each of ``variants``.
 
     ``judge`` gives a finding, or None where the clause held, or raises ``NotClaimed``,
-    ``CannotJudge`` or ``KitError``. ``stop_at_first`` ends with the first finding.
+    ``CannotJudge``, ``KitError`` or ``Hung``. ``stop_at_first`` ends with the first finding.
     """
     started = time.perf_counter()
     ran: list[str] = []
@@ -39,12 +52,14 @@ def judged(
     unknown: list[str] = []
     broken: list[str] = []
     skipped: list[str] = []
-    for variant in variants:
+    left_out: list[LeftOut] = []
+    for number, variant in enumerate(variants, 1):
         where = f"{variant.name}: " if variant.name else ""
         try:
             finding = judge(variant)
         except NotClaimed as error:
             skipped.append(str(error))
+            left_out.append(LeftOut(variant.name, str(error)))
             continue
         except Unusable as error:
             # It would fail so in every variant, perhaps each time only at a deadline.
@@ -56,6 +71,14 @@ def judged(
         except KitError as error:
             broken.append(f"{where}{error}")
             break
+        except Hung as hung:
+            finding = hung.finding
+            if hung.known and number < len(variants):
+                ran.append(variant.name)
+                findings.append(finding)
+                why = "the subject had hung in this check, where it hung before"
+                left_out += [LeftOut(each.name, why) for each in variants[number:]]
+                break
         ran.append(variant.name)
         if finding is not None:
             findings.append(finding)
@@ -72,6 +95,7 @@ def judged(
         variants=tuple(ran),
         findings=tuple(findings),
         duration_seconds=time.perf_counter() - started,
+        left_out=tuple(left_out),
     )
 
 

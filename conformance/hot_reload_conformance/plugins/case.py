@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, Any
 from hot_reload.errors import ManifestError, NoPluginError
 from hot_reload.outcome import Outcome, Stage
 from hot_reload.source.snapshot import DiskFiles
+from hot_reload_conformance.bench.alarm import Alarm, Overdue, alarm, goes_on
 from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.bench.containment import Exited, Heard, contain_exits, threads_ended
 from hot_reload_conformance.bench.isolation import (
-    Overdue,
-    alarm,
     folder,
     run_in_own_loop,
     user_interrupts,
     within,
 )
-from hot_reload_conformance.bench.tally import Unusable, judged
+from hot_reload_conformance.bench.runner import blocked_finding
+from hot_reload_conformance.bench.stall import Stalls
+from hot_reload_conformance.bench.tally import Hung, Unusable, judged
 from hot_reload_conformance.check import Check, Variant
 from hot_reload_conformance.plugins.bare import BarePlugin
 from hot_reload_conformance.plugins.claims import MISSING, claims_of
@@ -61,6 +62,14 @@ class Keeper:
 '''
 
 
+BLOCKED_SECONDS = 10.0
+"""How long a plugin may block its thread before it is interrupted."""
+_BLOCKED = (
+    ": nothing else in its process could run. Give long work to asyncio.to_thread(), and waiting "
+    "to asyncio.sleep()"
+)
+
+
 @dataclass
 class PluginCase:
     """One case of one plugin. Used from one event loop only."""
@@ -77,6 +86,7 @@ class PluginCase:
     def __post_init__(self) -> None:
         self.files = OverlayFiles(DiskFiles())
         self._config: dict[str, Any] | None = None
+        goes_on(self)
 
     @property
     def path(self) -> Path:
@@ -259,25 +269,39 @@ def run_plugin_check(
     budget: Budget | None = None,
     *,
     only: str | None = None,
+    stalls: Stalls | None = None,
 ) -> CheckResult:
     """Run every variant of ``check`` on the plugin, each in a fresh case (``only``: that one).
+
+    ``stalls`` are those of the plugin up to now, and learns of more.
 
     Never raises but for the user's own Ctrl-C.
     """
     variants = [each for each in check.variants(subject) if only in (None, each.name)]
-    return judged(
-        check,
-        subject.name,
-        variants,
-        lambda variant: _run_variant(subject, check, variant, budget or Budget()),
-    )
+    seen = Stalls() if stalls is None else stalls
+
+    def judge(variant: Variant) -> Finding | None:
+        before, known = seen.count, len(seen.places)
+        finding = run_variant(subject, check, variant, budget or Budget(), seen)
+        if finding is not None and seen.count > before:
+            raise Hung(finding, known=len(seen.places) == known)
+        return finding
+
+    return judged(check, subject.name, variants, judge)
 
 
-def _run_variant(
-    subject: PluginUnderTest, check: Check, variant: Variant, budget: Budget
+def run_variant(
+    subject: PluginUnderTest, check: Check, variant: Variant, budget: Budget, stalls: Stalls
 ) -> Finding | None:
+    """Run one variant in a fresh case; what it found, or None: the clause held.
+
+    Raises:
+        CannotJudge, NotClaimed, KitError: as their names say.
+    """
     case: PluginCase | None = None
     heard = Heard()
+    blocked_seconds = min(BLOCKED_SECONDS, check.deadline_seconds)
+    watch = Alarm(blocked_seconds, stalls)
 
     async def main(workdir: Path) -> None:
         nonlocal case
@@ -308,7 +332,7 @@ def _run_variant(
             threads_ended(),
             heard,
             folder() as workdir,
-            alarm(check.deadline_seconds + 2),
+            alarm(blocked_seconds, stalls) as watch,
         ):
             contain_exits(lambda: run_in_own_loop(lambda: main(workdir)))
             if check.explores:  # it makes instances of its own, each on a loop of its own
@@ -320,14 +344,12 @@ def _run_variant(
     except KitError:
         raise
     except Overdue:
-        return finding(
-            Violation(
-                f"the plugin blocked its thread beyond {check.deadline_seconds:g} s: "
-                "nothing else in its process could run. Give long work to "
-                "asyncio.to_thread(), and waiting to asyncio.sleep()",
-                expected="control returned to the event loop",
-                seen="a blocked thread",
-            )
+        told = blocked_finding("the plugin", watch, _BLOCKED)
+        return replace(
+            told,
+            variant=variant.name,
+            message=case.short(told.message) if case else told.message,
+            timeline=finding(Violation("")).timeline,
         )
     except Exited as exited:
         return finding(

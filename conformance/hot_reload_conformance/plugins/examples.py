@@ -14,7 +14,7 @@ def examples_of(given: Any, count: int) -> list[Any]:
     """
     if isinstance(given, Sequence):
         return [given[number % len(given)] for number in range(count)] if given else []
-    from hypothesis import HealthCheck, settings
+    from hypothesis import HealthCheck, Phase, settings
     from hypothesis import given as drawn
     from hypothesis.strategies import SearchStrategy, lists
 
@@ -22,16 +22,25 @@ def examples_of(given: Any, count: int) -> list[Any]:
         raise TypeError(f"give a sequence or a Hypothesis strategy, not {type(given).__name__}")
     found: list[Any] = []
 
+    # Many short lists, as the first that Hypothesis draws is of the simplest value alone, and a
+    # long one of all the same would show neither order nor a loss of one among many.
     @settings(
-        max_examples=1,
+        max_examples=_DRAWS + count // 2,
+        phases=[Phase.generate],
         database=None,
         derandomize=True,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    @drawn(lists(given, min_size=count, max_size=count))
+    @drawn(lists(given, min_size=1, max_size=8))
     def collect(values: list[Any]) -> None:
-        found[:] = values
+        if len(found) <= count:
+            found.extend(values)
 
     collect()
-    return found
+    simplest, *others = found
+    mixed = [*others[: max(1, count - 1)], simplest]
+    return [mixed[number % len(mixed)] for number in range(count)]
+
+
+_DRAWS = 10

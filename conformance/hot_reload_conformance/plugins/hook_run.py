@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hot_reload_conformance.bench.alarm import Overdue
 from hot_reload_conformance.plugins.loop_watch import place_in
 
 BLOCKING_SECONDS = 0.2
@@ -73,6 +74,8 @@ async def run_hook(
         task.cancel()
         await asyncio.wait({task}, timeout=0.05)
         return run
+    if not task.cancelled():
+        task.result()
     run.ended = True
     return run
 
@@ -90,6 +93,8 @@ async def _contained(
         if inspect.isawaitable(value):
             value = await _Stepped(value, run, watchdog, interruption)
         run.value = value
+    except Overdue:
+        raise  # the kit's own: it does not go on
     except BaseException as error:
         # Contained: SystemExit in a task would take the loop with it.
         run.error = error
@@ -136,7 +141,7 @@ class _Stepped:
                 thrown = error
 
     def _interrupt(self) -> Exception | None:
-        self._run.waiting_at = _place_inside(self.steps, self._interruption.sources)
+        self._run.waiting_at = place_inside(self.steps, self._interruption.sources)
         if self._interruption.error is None:
             task = asyncio.current_task()
             assert task is not None
@@ -182,10 +187,11 @@ class _Watchdog:
 
 def _waiting_place(task: asyncio.Task[None], sources: Container[str]) -> str | None:
     """The innermost place in ``sources`` at which the hook inside ``task`` waits."""
-    return _place_inside(task.get_coro(), sources)
+    return place_inside(task.get_coro(), sources)
 
 
-def _place_inside(waiting: Any, sources: Container[str]) -> str | None:
+def place_inside(waiting: Any, sources: Container[str]) -> str | None:
+    """The innermost place in ``sources`` at which a coroutine, ``waiting``, waits."""
     found = None
     while waiting is not None:
         frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "gi_frame", None)

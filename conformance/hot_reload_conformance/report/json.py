@@ -17,7 +17,7 @@ from hot_reload_conformance.report.summary import ClauseOutcome, Report, Subject
 from hot_reload_conformance.report.unreached import Unreached
 from hot_reload_conformance.shard import Part
 from hot_reload_conformance.subjects.source import SourceKind
-from hot_reload_conformance.verdict import CheckResult, Finding, Step, Verdict
+from hot_reload_conformance.verdict import CheckResult, Finding, LeftOut, Step, Verdict
 
 SCHEMA = "hot-reload-report/1"
 """Its number changes when a reader of the old form would misread the new one."""
@@ -137,6 +137,7 @@ def from_plain(document: Mapping[str, Any]) -> CheckResult:
     fields = dict(document)
     fields["verdict"] = Verdict(fields["verdict"])
     fields["variants"] = tuple(fields["variants"])
+    fields["left_out"] = tuple(LeftOut(**each) for each in fields.get("left_out", ()))
     fields["notes"] = tuple(fields["notes"])
     fields["findings"] = tuple(_finding(each) for each in fields["findings"])
     explored = fields.get("explored")

@@ -179,9 +179,11 @@ class CheckView:
     @property
     def variants(self) -> str:
         failed, ran = len(self.result.findings), len(self.result.variants)
-        if ran < 2:
-            return ""
-        return f"{failed} of {ran} variants failed" if failed else f"{ran} variants"
+        if failed and ran > 1:
+            return f"{failed} of {ran} variants failed"
+        if self.result.extent:
+            return self.result.extent
+        return f"{ran} variants" if ran > 1 else ""
 
 
 class FindingView:

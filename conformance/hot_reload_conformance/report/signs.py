@@ -21,6 +21,7 @@ class Sign:
 
 SIGNS: Mapping[tuple[Verdict, bool], Sign] = {
     (Verdict.PASS, True): Sign("✓", "+", "good", "pass"),
+    (Verdict.PASS, False): Sign("~", "~", "good", "pass, thinned"),
     (Verdict.FAIL, True): Sign("✗", "X", "bad", "fail"),
     (Verdict.FAIL, False): Sign("!", "!", "warn", "SHOULD that fails"),
     (Verdict.EXPECTED_FAIL, True): Sign("x", "x", "warn", "expected fail"),
@@ -29,7 +30,7 @@ SIGNS: Mapping[tuple[Verdict, bool], Sign] = {
     (Verdict.NOT_CLAIMED, True): Sign("-", "-", "quiet", "not claimed"),
     (Verdict.NOT_RUN, True): Sign("·", ".", "quiet", "not run"),
 }
-"""By verdict, and whether it binds; in the order of a legend."""
+"""By verdict, and whether it binds, or a pass is whole; in the order of a legend."""
 
 STYLES: Mapping[Conformance, str] = {
     Conformance.CONFORMANT: "good",
@@ -40,6 +41,9 @@ STYLES: Mapping[Conformance, str] = {
 
 
 def sign_of(outcome: ClauseOutcome) -> Sign:
-    """The sign of a clause: a failure of what is only recommended has one of its own."""
+    """The sign of a clause: a failure of what is only recommended has one of its own, and so has
+    a pass in some of the variants."""
+    if outcome.thinned:
+        return SIGNS[Verdict.PASS, False]
     binding = outcome.binding or outcome.verdict is not Verdict.FAIL
     return SIGNS[outcome.verdict, binding]

@@ -47,6 +47,11 @@ class ClauseOutcome:
         return next((each.reason for each in self.results if each.verdict is self.verdict), "")
 
     @property
+    def thinned(self) -> bool:
+        """Whether it is a pass of some variants alone, since the subject is slow."""
+        return self.verdict is Verdict.PASS and any(each.thinned for each in self.results)
+
+    @property
     def must(self) -> bool:
         return self.clause.level is Level.MUST
 

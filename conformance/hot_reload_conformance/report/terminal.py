@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from hot_reload_conformance.contract.clauses import CONTRACT, CONTRACT_VERSION
 from hot_reload_conformance.report.explored_lines import explored_lines
+from hot_reload_conformance.report.in_part import HEAD, in_part_lines
 from hot_reload_conformance.report.markup import Line, Span, line, width_of, wrapped
 from hot_reload_conformance.report.shared_words import shared_words
 from hot_reload_conformance.report.signs import SIGNS, STYLES, sign_of
@@ -25,7 +26,7 @@ def report_lines(
     report: Report, width: int = 80, *, unicode: bool = True, verbose: bool = False
 ) -> list[Line]:
     """The whole section. ``unicode=False`` for terminals that cannot show ✓; ``verbose`` tells
-    what each state machine went through."""
+    what each state machine went through, and why variants were left out."""
     lines: list[Line] = []
     for note in report.notes:
         lines += wrapped(note, width, "", "head")
@@ -36,6 +37,7 @@ def report_lines(
             lines += explored_lines(subject.machines, width, verbose=verbose)
     lines += _shared(report, width)
     lines += _broken(report, width)
+    lines += _listed(HEAD, "head", width, in_part_lines(report.results, verbose=verbose))
     lines += _hints(report, width)
     if report.unreached is not None:
         lines += unreached_lines(report.unreached, width)

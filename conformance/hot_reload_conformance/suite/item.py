@@ -167,6 +167,8 @@ class ContractItem(pytest.Function):
             ("hot_reload_subject", result.subject),
             ("hot_reload_verdict", result.verdict.value),
         ]
+        if result.extent:
+            self.user_properties.append(("hot_reload_extent", result.extent))
 
     def getparent(self, cls: Any) -> Any:
         """Fixtures of module scope live as long as the subject's file: it stands for a module."""

@@ -105,6 +105,8 @@ def status(report: pytest.TestReport) -> Status | None:
     result = from_plain(carried["result"])
     if result.verdict is Verdict.FAIL and counts_against(result):
         return None
+    if result.verdict is Verdict.PASS and result.extent and report.passed:
+        return "passed", ".", f"PASSED ({result.extent})"
     return _CATEGORIES.get(result.verdict)
 
 

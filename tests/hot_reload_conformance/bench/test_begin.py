@@ -129,3 +129,20 @@ async def test_a_held_hook_is_let_go_as_the_case_ends() -> None:
     recording.released.set()
     with pytest.raises(TimeoutError, match="the case ended while this hook was held"):
         await hook
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+async def test_who_asks_from_outside_does_not_see_a_hooks_context(asynchronous: bool) -> None:
+    """A host may know by a context variable that a hook of a plugin's asks it something."""
+    recording = Recording()
+    recording.asynchronous = asynchronous
+
+    async def asked() -> str:
+        return variable.get()
+
+    token = variable.set("inside")
+    try:
+        begun = begin_in_hook(asked(), recording)
+    finally:
+        variable.reset(token)
+    assert await begun == Ended(value="outside")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
@@ -19,6 +20,16 @@ class Host:
     def answer(self, error: BaseException) -> None:
         raise error
 
+    def runs(self, module: object) -> None:
+        module.setup()  # type: ignore[attr-defined]
+
+    def runs_it_by_a_function(self, module: object) -> None:
+        _run(module)
+
+
+def _run(module: object) -> None:
+    module.setup()  # type: ignore[attr-defined]
+
 
 class Wrong(BlueGreenAdapter):
     def mistake(self, error: BaseException) -> None:
@@ -29,6 +40,18 @@ class Wrong(BlueGreenAdapter):
 
     def breaks(self) -> None:
         self.hots()  # type: ignore[attr-defined]
+
+    def breaks_in_a_function(self) -> None:
+        _run(self)
+
+    def breaks_in_what_it_hands_over(self) -> None:
+        sorted([1, 2], key=lambda each: each.size)  # type: ignore[attr-defined]
+
+    def has_run(self, method: Callable[..., None]) -> None:
+        method(Host(), object())
+
+    def asks_wrongly(self) -> None:
+        Host().answer()  # type: ignore[call-arg]
 
 
 def _raised(run: object, *arguments: object) -> BaseException:
@@ -74,6 +97,33 @@ def test_a_wrong_name_is_a_mistake_everywhere() -> None:
     error = _raised(Wrong().breaks)
     assert "hots" in str(error)
     assert blame.raised_by(Wrong, error) == f"{__file__}:{_line(Wrong.breaks)}, in breaks()"
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [Wrong.breaks_in_a_function, Wrong.breaks_in_what_it_hands_over, Wrong.asks_wrongly],
+)
+def test_so_it_is_in_a_function_that_the_adapter_uses(mistake: Callable[[Wrong], None]) -> None:
+    assert blame.raised_by(Wrong, _raised(mistake, Wrong()))
+
+
+@pytest.mark.parametrize("method", [Host.runs, Host.runs_it_by_a_function])
+def test_a_host_in_the_adapters_file_may_break_as_well(method: Callable[..., None]) -> None:
+    error = _raised(Wrong().has_run, method)
+    assert "no attribute 'setup'" in str(error)
+    assert not blame.raised_by(Wrong, error)
+    assert not blame.raised_by(Wrong, error, answers=True)
+
+
+def test_a_host_beside_its_adapter_that_breaks_is_what_is_judged() -> None:
+    class Breaks(BlueGreenAdapter):
+        async def reload(self, ref: str) -> None:
+            Host().runs(object())
+
+    check = next(each for each in host_checks() if each.clause.code == "HR-SWAP-01")
+    result = run_host_check(HostSubject(Breaks), check)
+    assert result.verdict is Verdict.FAIL
+    assert "AttributeError: 'object' object has no attribute 'setup'" in result.reason
 
 
 def test_an_error_behind_the_adapter_is_not_the_kits() -> None:

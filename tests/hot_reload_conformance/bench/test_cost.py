@@ -43,7 +43,7 @@ def check(name: str) -> Check:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "case_seconds", lambda _: 0.6)
+    monkeypatch.setattr(judging, "case_seconds", lambda *_: 0.6)
 
 
 def test_a_case_is_a_load_and_a_reload_and_takes_time() -> None:
@@ -106,9 +106,9 @@ def test_that_a_host_is_slow_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> N
         await asyncio.Event().wait()
 
     found = replace(check("takes-effect"), run=hangs, deadline_seconds=0.02)
-    monkeypatch.setattr(judging, "case_seconds", lambda _: 0.0)
+    monkeypatch.setattr(judging, "case_seconds", lambda *_: 0.0)
     assert "within 0.02 s" in Judge(QUICK).judge(SUBJECT, found).reason
-    monkeypatch.setattr(judging, "case_seconds", lambda _: SLOW_SECONDS + 0.01)
+    monkeypatch.setattr(judging, "case_seconds", lambda *_: SLOW_SECONDS + 0.01)
     monkeypatch.setattr(cost, "_CASES_IN_A_VARIANT", 1)
     for budget in (QUICK, BUDGETS["ci"]):
         assert "within 0.21 s" in Judge(budget).judge(SUBJECT, found).reason

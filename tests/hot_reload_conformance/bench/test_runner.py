@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,10 +88,13 @@ def test_operation_that_hangs_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> N
 def test_blocked_thread_is_a_finding(
     adapter: type[HostAdapter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bench, "BLOCKED_GRACE_SECONDS", 0.0)
-    result = judged(adapter, deadline_seconds=0.1)
+    monkeypatch.setattr(adapter, "operation_deadline_seconds", 0.1)
+    result = judged(adapter)
     assert result.verdict is Verdict.FAIL
-    assert "blocked its thread beyond 0.1 s" in result.reason
+    assert "the host blocked its thread at faulty_adapters.py:" in result.reason
+    assert f"in {adapter.__qualname__}.load(): " in result.reason
+    assert "for 0.2 s, during load alpha" in result.reason
+    assert "faulty_adapters.py" in result.findings[0].traceback
 
 
 def test_host_that_lies_is_found_by_what_the_kit_sees() -> None:
@@ -298,11 +302,19 @@ class _ClosesNever(BlueGreenAdapter):
         await asyncio.Event().wait()
 
 
+class _ClosesNeverAndBlocks(_ClosesNever):
+    operation_deadline_seconds = 0.1
+
+    async def close(self) -> None:
+        threading.Lock().acquire()
+        threading.Event().wait()
+
+
+@pytest.mark.parametrize("adapter", [_ClosesNever, _ClosesNeverAndBlocks])
 def test_what_was_found_is_the_news_where_the_host_does_not_close_either(
-    monkeypatch: pytest.MonkeyPatch,
+    adapter: type[HostAdapter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bench, "CLOSE_BROKEN_SECONDS", 5.0)
-    monkeypatch.setattr(bench, "BLOCKED_GRACE_SECONDS", 0.1)
-    result = judged(_ClosesNever, deadline_seconds=0.1)
+    monkeypatch.setattr(bench, "CLOSE_BROKEN_SECONDS", 0.1)
+    result = judged(adapter)
     assert result.verdict is Verdict.FAIL
     assert "it does not answer exactly once" in result.findings[0].message

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import types
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from hot_reload_conformance.bench import selftest
 from hot_reload_conformance.bench.runner import self_test
 from hot_reload_conformance.specimens import faulty_adapters as faulty
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
+from hot_reload_conformance.specimens.patching_host import PatchingAdapter
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import NotClaimed
 
@@ -162,13 +163,12 @@ def test_right_adapter_passes(adapter: type[HostAdapter]) -> None:
 
 
 def test_adapter_that_blocks_is_told_so_and_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "BLOCKED_GRACE_SECONDS", 0.0)
-    quick = replace(selftest.SELF_TEST, deadline_seconds=0.1)
-    monkeypatch.setattr(selftest, "SELF_TEST", quick)
+    monkeypatch.setattr(faulty.LoadBlocks, "operation_deadline_seconds", 0.1)
     problem = self_test(HostSubject(faulty.LoadBlocks))
     assert problem is not None
     assert "your adapter blocks the event loop" in problem
-    assert "in load alpha" in problem
+    assert "during load alpha" in problem
+    assert "in LoadBlocks.load()" in problem
     assert "asyncio.to_thread" in problem
 
 
@@ -441,6 +441,34 @@ def test_a_load_of_all_that_lies_there_is_told_to_who_asks(
     assert says in problem
     assert "give each plugin a folder of its own" in problem
     assert self_test(HostSubject(adapter)) is None
+
+
+class LooksIntoTheModule(PatchingAdapter):
+    """A host that runs whatever it is given; it is the adapter that takes something out."""
+
+    async def load(self, ref: str) -> None:
+        names: dict[str, Any] = {}
+        exec((self.host.root / f"{ref}.py").read_bytes(), names)
+        self.taken = self.taking(types.SimpleNamespace(**names))
+        self.host.load(ref)
+
+    def taking(self, module: Any) -> object:
+        return module.P
+
+
+class LooksAndSaysSo(LooksIntoTheModule):
+    def taking(self, module: Any) -> object:
+        if not hasattr(module, "P"):
+            raise ImportError("nothing in it")
+        return module.P
+
+
+def test_what_load_looks_for_itself_in_an_empty_file_is_told_to_who_asks() -> None:
+    problem = self_test(HostSubject(LooksIntoTheModule), thorough=True)
+    assert problem is not None
+    assert "has no attribute 'P'" in problem
+    assert "The file was empty" in problem
+    assert self_test(HostSubject(LooksAndSaysSo), thorough=True) is None
 
 
 class CancelsAll(BlueGreenAdapter):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -247,7 +248,26 @@ def test_a_plugin_that_blocks_its_thread_is_interrupted(tmp_path: Path) -> None:
     hasty = dataclasses.replace(one("HR-PLUG-14"), deadline_seconds=0.1)
     result = run_plugin_check(subject(tmp_path, source), hasty)
     assert result.verdict is Verdict.FAIL
-    assert "blocked its thread" in result.reason
+    assert "the plugin blocked its thread at inbox.py:2, in <module>()" in result.reason
+    assert "Give long work to asyncio.to_thread()" in result.reason
+
+
+def test_a_sink_whose_write_blocks_fails_the_clause_about_what_it_took(tmp_path: Path) -> None:
+    source = """
+        import queue
+        class Inbox:
+            version = "1"
+            def start(self): self.room = queue.Queue(1)
+            def write(self, event): self.room.put(event)
+    """
+
+    async def read(plugin: Any) -> Sequence[Any]:
+        return list(plugin.room.queue)
+
+    hasty = dataclasses.replace(one("HR-PLUG-11"), deadline_seconds=0.2)
+    result = run_plugin_check(subject(tmp_path, source, observe=read), hasty, only="3-events")
+    assert result.verdict is Verdict.FAIL
+    assert "in Inbox.write(): def write(self, event): self.room.put(event)" in result.reason
 
 
 def test_what_an_impure_plugin_changed_reaches_no_other_test(tmp_path: Path) -> None:
