@@ -48,7 +48,12 @@ PYTEST_COLLECTORS: frozenset[str] = frozenset({"hot_reload_conformance.door"})
 """Others that make or parametrize tests: pytest is what they are about."""
 HYPOTHESIS_NAMES = ("strategies", "machine", "suite", "properties")
 HYPOTHESIS_MODULES: frozenset[str] = frozenset(
-    {"hot_reload_conformance.exploration.rules", "hot_reload_conformance.plugins.examples"}
+    {
+        "hot_reload_conformance.exploration.drawing",
+        "hot_reload_conformance.exploration.rules",
+        "hot_reload_conformance.exploration.trial_rules",
+        "hot_reload_conformance.plugins.examples",
+    }
 )
 """Others that run properties: each is imported only by those who run checks."""
 

@@ -43,12 +43,15 @@ class Check:
 
     clause: Clause
     kind: Kind
+    """How it is run: what examples, machines and simulations have in common is told by it."""
     run: Callable[[Any, Any], Any]
     variants: Variants
     needs: frozenset[Claim]
     """Claims that this check needs, those of the clause among them."""
     deadline_seconds: float
     """For each variant."""
+    blocked_seconds: float = 0.0
+    """How long the subject may block its thread, where that is longer than usual."""
     ports: Callable[[], Ports] = Ports
     """Makes what is lent to the host in each variant."""
     order: int
@@ -58,6 +61,14 @@ class Check:
     """It makes hosts of its own, as many as the budget allows, and has no variants."""
     repeats: bool = False
     """It reloads many times in each variant: on a slow host that takes minutes."""
+    also: frozenset[Kind] = frozenset()
+    """What else it is: an example that draws some of its inputs is a property, too, and one that
+    works on real files, in real time wherever the host does not take the kit's clock, is real."""
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds of checking, of those that a clause asks for, that this one gives it."""
+        return frozenset({self.kind}) | self.also
 
     @property
     def id(self) -> str:
@@ -79,6 +90,7 @@ MODULES = (
     "load_failed",
     "load_names",
     "swap",
+    "swap_flight",
     "swap_order",
     "swap_owned",
     "roll",
@@ -125,9 +137,11 @@ MODULES = (
     "plug_tolerant",
     "plug_config",
     "plug_simulated",
+    "plug_start_simulated",
     "machine",
     "simulated",
     "deadline_simulated",
+    "load_simulated",
 )
 """The modules of ``checks``, in the order in which they run: examples, machines, simulations."""
 
@@ -142,13 +156,15 @@ def check(
     ports: Callable[[], Ports] = Ports,
     explores: bool = False,
     repeats: bool = False,
+    also: Sequence[Kind] = (),
 ) -> Callable[[F], F]:
     """Register the decorated function as a check of the clause ``code``.
 
     ``variants`` is a sequence, or a function of the adapter's class that gives one;
     ``ports`` makes other deadlines or another clock than the usual ones for each variant;
     ``explores`` is for plain functions that make hosts of their own, as machines do;
-    ``repeats`` for what reloads many times in each variant.
+    ``repeats`` for what reloads many times in each variant; ``also`` for what it is beside its
+    kind.
 
     Raises:
         KeyError: there is no such clause.
@@ -169,6 +185,7 @@ def check(
             module=function.__module__,
             explores=explores or kind is Kind.MACHINE,
             repeats=repeats,
+            also=frozenset(also),
         )
         if any(each.id == made.id for each in _checks):
             raise ValueError(f"two checks are called {made.id}")

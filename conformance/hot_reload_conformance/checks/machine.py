@@ -17,14 +17,24 @@ from hot_reload_conformance.verdict import Exploration
 
 ITEMS: dict[str, Sequence[Claim]] = {
     # core
+    "HR-LOAD-04": (),
+    "HR-LOAD-05": (Claim.RELOAD,),
+    "HR-LOAD-06": (Claim.RELOAD,),
+    "HR-LOAD-07": (Claim.RELOAD,),
     "HR-SWAP-01": (),
     "HR-SWAP-07": (Claim.RELOAD,),
     "HR-ROLL-01": (),
+    "HR-ROLL-02": (Claim.RELOAD, Claim.HOOKS),
+    "HR-ROLL-03": (Claim.RELOAD,),
+    "HR-ROLL-04": (),
     "HR-ROLL-05": (),
+    "HR-ROLL-07": (Claim.RELOAD,),
     "HR-RACE-02": (),
     "HR-ISO-01": (Claim.RELOAD,),
     # stateful
     "HR-STATE-01": (Claim.RELOAD,),
+    "HR-STATE-02": (Claim.RELOAD,),
+    "HR-STATE-04": (Claim.RELOAD,),
     "HR-STATE-05": (Claim.RELOAD,),
     # pipeline
     "HR-FLOW-01": (),
@@ -37,10 +47,13 @@ ITEMS: dict[str, Sequence[Claim]] = {
     "HR-FLOW-08": (),
     "HR-FLOW-11": (Claim.RELOAD, Claim.SINKS),
     "HR-GUARD-01": (),
+    "HR-GUARD-03": (Claim.RELOAD,),
     # graph
     "HR-DEPS-01": (Claim.RELOAD,),
+    "HR-DEPS-02": (Claim.RELOAD, Claim.HOOKS),
     "HR-DEPS-03": (Claim.RELOAD, Claim.HOOKS),
     "HR-DEPS-04": (Claim.RELOAD,),
+    "HR-DEPS-07": (Claim.RELOAD,),
     "HR-GUARD-04": (Claim.UNLOAD,),
     # watching: in virtual time only
     "HR-WATCH-01": (Claim.CLOCK,),

@@ -22,6 +22,8 @@ class Done:
     """For a reload: the versions before and, where it had to work, after."""
     moment: int = 0
     """Where in ``recording.moments`` it began."""
+    fired: bool = False
+    """Whether what was planned to go wrong in it did."""
     parts: tuple[Done, ...] = ()
     """Of operations that overlapped: what came of each."""
 

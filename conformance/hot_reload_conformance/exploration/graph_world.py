@@ -6,9 +6,14 @@ plugins, and a fault of any of them is a fault of all.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hot_reload_conformance.adapter import Claim, PluginSpec, Reply, implements
+from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.checks.stages import CAUSE
 from hot_reload_conformance.exploration.done import Done
+from hot_reload_conformance.exploration.invariant import Invariant
+from hot_reload_conformance.exploration.model import Modelled
 from hot_reload_conformance.exploration.operation import ANY_FAULT, TOGETHER, Op
 from hot_reload_conformance.exploration.world import World
 from hot_reload_conformance.planned import PlannedError, raising
@@ -20,7 +25,10 @@ EDGES: dict[str, tuple[str, ...]] = {
     "top": ("base", "left"),
     "lone": (),
 }
-"""Each plugin with what it needs, dependencies first."""
+"""Each plugin with what it needs, dependencies first, in the beginning."""
+WIRED: dict[str, str] = {"lone": "base", "top": "left", "left": "base"}
+"""What a plugin needs or does not, by its last edit that was about it: nothing comes full circle
+by that."""
 
 _HOOKS = ("import", "start", "health_check", "on_reload")
 _CLAIMS: dict[str, frozenset[Claim]] = {
@@ -33,11 +41,21 @@ _CLAIMS: dict[str, frozenset[Claim]] = {
     "disable": frozenset({Claim.ENABLE}),
 }
 _METHODS = {"batch": "reload_many", "unload_all": "unload_with_dependents"}
-_VERBS = ("load", "edit", "reload", "cancel", "batch", "unload", "unload_all", "enable", "disable")
+_VERBS = (
+    *("load", "edit", "wire", "reload", "cancel", "batch", "unload", "unload_all"),
+    *("enable", "disable"),
+)
 
 
 class GraphWorld(World):
     """The plugins of ``EDGES``. A fault is ``start@top``: that hook of that plugin raises."""
+
+    def __init__(self, case: Case, armed: Invariant) -> None:
+        super().__init__(case, armed)
+        self.edges = dict(EDGES)
+        """What each plugin needs that runs, or would if it were loaded."""
+        self.written = dict(EDGES)
+        """The same by the last edit of each."""
 
     def applies(self, op: Op) -> bool:
         if op.verb == TOGETHER:
@@ -53,19 +71,29 @@ class GraphWorld(World):
         there = self.model.plugins.get(op.name)
         match op.verb:
             case "load":
-                return there is None and all(n in self.model.plugins for n in EDGES[op.name])
-            case "edit" | "batch":
+                return there is None and self._has_its_needs(op.name)
+            case "edit":
                 return super().applies(op)
+            case "batch":
+                return super().applies(op) and all(map(self._has_its_needs, op.names))
+            case "wire":
+                wanted = "wire" in self.armed.draws and op.name in WIRED and there is not None
+                return wanted and WIRED[op.name] in self.model.plugins
             case "unload" | "unload_all":
                 return there is not None
             case "enable" | "disable":
                 return there is not None and there.enabled is (op.verb == "disable")
             case "reload" if op.fault:
-                return there is not None and op.fault in self.faults_of(op.name)
+                there_too = there is not None and self._has_its_needs(op.name)
+                return there_too and op.fault in self.faults_of(op.name)
             case "cancel":
-                return super().applies(op)
+                return super().applies(op) and self._has_its_needs(op.name)
             case _:
-                return there is not None and self.model.disk.get(op.name) is not None
+                on_disk = there is not None and self.model.disk.get(op.name) is not None
+                return on_disk and self._has_its_needs(op.name)
+
+    def _has_its_needs(self, name: str) -> bool:
+        return all(each in self.model.plugins for each in self.written[name])
 
     def able(self, rule: str) -> bool:
         if rule == "unload-all":
@@ -90,21 +118,21 @@ class GraphWorld(World):
         return Op(op.verb, parts=tuple(map(self.resolved, op.parts))) if op.parts else op
 
     def spec(self, name: str, version: str) -> PluginSpec:
-        return PluginSpec(name=name, version=version, dependencies=EDGES[name])
+        return PluginSpec(name=name, version=version, dependencies=self.written[name])
 
     # The graph
 
     def closure(self, *names: str) -> list[str]:
         """``names`` and all that are loaded and need one of them, dependencies first."""
-        found = [name for name in EDGES if name in names]
-        for name, needs in EDGES.items():
+        found = [name for name in self.edges if name in names]
+        for name, needs in self.edges.items():
             if name in self.model.plugins and name not in found and set(needs) & set(found):
                 found.append(name)
         return found
 
     def tree(self, name: str) -> str:
         """What ``name`` answers where everything that it reaches is of the model's versions."""
-        below = ", ".join(self.tree(each) for each in EDGES[name])
+        below = ", ".join(self.tree(each) for each in self.edges[name])
         return f"{name} {self.model.plugins[name].version}" + (f" ({below})" if below else "")
 
     def trees(self) -> list[str]:
@@ -119,6 +147,9 @@ class GraphWorld(World):
     async def _do(self, op: Op) -> Done:
         if op.verb in ("unload", "unload_all"):
             return await self._unload(op)
+        if op.verb == "wire":
+            self._wire(op.name)
+            return await super()._do(replace(op, verb="edit"))
         done = await super()._do(op)
         if op.verb in ("reload", "batch") and done.reply.ok and not (done.failed or done.refused):
             await self._take_up(op)
@@ -133,9 +164,20 @@ class GraphWorld(World):
             if name not in op.names and plugin.enabled and version != plugin.version and edited:
                 self._renew(name, plugin, version)
 
+    def _wire(self, name: str) -> None:
+        """From its next version on ``name`` needs one more, or one less."""
+        other, needs = WIRED[name], self.written[name]
+        more = tuple(each for each in EDGES if each in needs or each == other)
+        self.written[name] = tuple(n for n in needs if n != other) if other in needs else more
+
+    def _renew(self, name: str, plugin: Modelled, version: str) -> None:
+        super()._renew(name, plugin, version)
+        self.edges[name] = self.written[name]
+
     async def _load(self, op: Op) -> Done:
         done = await super()._load(op)
-        if EDGES[op.name] and f"{op.name} {op.value}" in await self.seen():
+        self.edges[op.name] = self.written[op.name]
+        if self.edges[op.name] and f"{op.name} {op.value}" in await self.seen():
             raise NotClaimed(
                 "plugins that import what they need: have render() write "
                 "dialect.dependency_lines(spec) behind the line with probe.attach"

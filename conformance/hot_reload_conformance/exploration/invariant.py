@@ -39,6 +39,8 @@ class Invariant:
     """Whether the settings file is watched, where the host can."""
     retries = False
     """Whether loads are made to fail in passing, and nothing else asks for one."""
+    draws: frozenset[str] = frozenset()
+    """Verbs of the trials that are done for it: no other clause has to bear them."""
     about_overlaps = False
     """Whether it speaks of what overlaps alone: what breaks one by one too is not its matter."""
 

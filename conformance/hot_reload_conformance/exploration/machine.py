@@ -1,6 +1,6 @@
 """The state machines: Hypothesis draws operations, a world does and judges them.
 
-With ``rules`` the only module of the machines that knows Hypothesis; import it when it is
+With the modules of rules the only one of the machines that knows Hypothesis; import it when it is
 needed. There is a machine for each profile of the contract, and each clause explores by
 itself with the machine of its profile.
 """
@@ -14,6 +14,7 @@ from hypothesis.errors import Flaky
 from hypothesis.stateful import initialize, run_state_machine_as_test
 
 from hot_reload_conformance.bench.case import Budget
+from hot_reload_conformance.exploration.drawing import Rules
 from hot_reload_conformance.exploration.example import (
     Run,
     applied,
@@ -28,9 +29,10 @@ from hot_reload_conformance.exploration.journal import Journal
 from hot_reload_conformance.exploration.machine_database import example_database
 from hot_reload_conformance.exploration.operation import Op
 from hot_reload_conformance.exploration.plan import plan_of
-from hot_reload_conformance.exploration.rules import RULES, Rules
+from hot_reload_conformance.exploration.rules import RULES
 from hot_reload_conformance.exploration.scene import LeftToOthers
 from hot_reload_conformance.exploration.standing import standing
+from hot_reload_conformance.exploration.trial_rules import trial_rules
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import (
     CannotJudge,
@@ -153,7 +155,9 @@ def _settings(subject: HostSubject, code: str, budget: Budget) -> settings:
 
 
 def _machine(subject: HostSubject, code: str, budget: Budget, journal: Journal) -> type[Rules]:
-    class Machine(_Drawn, RULES[plan_of(code).machine]):  # type: ignore[misc]  # by the profile
+    trials = trial_rules(INVARIANTS[code].draws)
+
+    class Machine(_Drawn, *trials, RULES[plan_of(code).machine]):  # type: ignore[misc]  # by clause
         def __init__(self) -> None:
             super().__init__()
             self.journal = journal

@@ -24,6 +24,13 @@ VERBS: dict[str, str] = {
     "put": "value",
     "cancel": "name version",
     "batch": "names",
+    "again": "name version",
+    "stray": "name operation",
+    "replace": "name version",
+    "busy": "name version",
+    "sicken": "name version",
+    "heal": "name version",
+    "wire": "name version",
     "unload_all": "name",
     "save": "name version",
     "wait": "how-long",
@@ -43,7 +50,13 @@ VERBS: dict[str, str] = {
 ``save``, ``wait``, the switch and ``stop`` are a watch's; ``stir`` saves again and again, without
 a quiet period between, for longer than the longest wait. ``set``, ``spoil``, ``refuse`` write a
 settings file: a good one with a new value for one plugin, one that is none, and a good one that
-this plugin will refuse; ``apply`` has the host take it up."""
+this plugin will refuse; ``apply`` has the host take it up.
+
+Trials, each done for the clauses that are about it: ``again`` loads a second plugin under a name
+that is live, ``stray`` asks for an operation on a name that nobody knows, ``replace`` is a reload
+in which the old version's hook ``fault`` fails, ``busy`` one during which callers change the
+state; ``sicken`` makes the host know that a sink has failed, ``heal`` is the good edit behind
+that; ``wire`` is an edit by which a plugin needs one more, or one less."""
 
 TOGETHER = "together"
 ANY_FAULT = "?"
@@ -55,13 +68,16 @@ MEANWHILE = "meanwhile"
 PASSING, HOPELESS = "passing", "hopeless"
 """Of a save: its loads fail as by a passing trouble, all but the last that is declared, or all."""
 
+CLEAN_UP = "+stop"
+"""Behind a fault: the stop of the version that failed raises, too."""
+
 HANDLERS: tuple[str, ...] = ("a", "b")
 SINKS: tuple[str, ...] = ("s", "t", "u")
 STAGED: tuple[str, ...] = ("f",)
 CONFIGURED: tuple[str, ...] = ("a", "b", "c")
 """The names of plugins in scripts: with a handler each, sinks, one of all stages, with settings."""
 
-_MAY_FAIL = frozenset({"reload", "save"})
+_MAY_FAIL = frozenset({"reload", "save", "replace", "busy"})
 _OF_NOBODY = frozenset({"emit", "wait", "spoil"})
 """Verbs whose word is no plugin."""
 
@@ -100,6 +116,8 @@ class Op:
             return f"wait-{self.name}"
         if self.fault in (MEANWHILE, PASSING, HOPELESS):
             return f"{self.verb}-{self.fault}"
+        if self.fault.endswith(CLEAN_UP):
+            return f"{self.verb}-fail-twice"
         return f"{self.verb}-fail" if self.fault else self.verb.replace("_", "-")
 
     @classmethod
@@ -154,7 +172,7 @@ def renumbered(operations: Iterable[Op]) -> list[Op]:
     def again(op: Op) -> Op:
         if op.verb == TOGETHER:
             return replace(op, parts=tuple(again(part) for part in op.parts))
-        if not op.value or VERBS[op.verb] == "value":
+        if not op.value or VERBS[op.verb] in ("value", "name operation"):
             return op
         return replace(op, value=numbers.setdefault(op.value, f"v{len(numbers) + 1}"))
 

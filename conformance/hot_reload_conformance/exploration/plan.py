@@ -13,15 +13,16 @@ from dataclasses import dataclass, field, replace
 from hot_reload_conformance.adapter import Ports
 from hot_reload_conformance.bench.case import Budget
 from hot_reload_conformance.bench.watching import manual_ports
-from hot_reload_conformance.exploration import config_plan
+from hot_reload_conformance.exploration import config_plan, trial_plan
 from hot_reload_conformance.exploration.config_world import ConfigWorld
 from hot_reload_conformance.exploration.graph_world import GraphWorld
 from hot_reload_conformance.exploration.invariant import Invariant
 from hot_reload_conformance.exploration.invariants import INVARIANTS
 from hot_reload_conformance.exploration.operation import Op, parse_script
 from hot_reload_conformance.exploration.scene import Scene
+from hot_reload_conformance.exploration.trials import Trials
 from hot_reload_conformance.exploration.watch_world import WatchWorld
-from hot_reload_conformance.exploration.world import CANCELLED_TOO_LATE, World
+from hot_reload_conformance.exploration.world import CANCELLED_TOO_LATE
 from hot_reload_conformance.explored import rule_of
 
 
@@ -133,16 +134,17 @@ _OVERLAPPING = (
 
 _CORE = Plan(
     machine="core",
-    world=World,
+    world=Trials,
     opening="load a v1; load b v2",
     seeds=(_CHANGES, _OVERLAPS),
+    seeds_by=trial_plan.CORE_SEEDS,
     required=(*_ALONE, *_OVERLAPPING),
-    required_by={},
+    required_by=trial_plan.CORE_REQUIRED,
 )
 
 _STATEFUL = Plan(
     machine="stateful",
-    world=World,
+    world=Trials,
     opening="load a v1; load b v2",
     seeds=(
         'load a v1; load b v2; put {"count": 3}; edit a v3; reload a; reload a v4 fault=?; '
@@ -168,12 +170,14 @@ _STATEFUL = Plan(
         "live: reload+disable → ended",
         "live: reload+reload of another → ended",
     ),
-    required_by={},
+    seeds_by=trial_plan.STATEFUL_SEEDS,
+    required_by=trial_plan.STATEFUL_REQUIRED,
 )
 
 _PIPELINE = Plan(
     machine="pipeline",
-    world=World,
+    world=Trials,
+    seeds_by=trial_plan.PIPELINE_SEEDS,
     opening="add_sink s v1; add_sink t v2; load f v3",
     seeds=(
         "add_sink s v1; add_sink t v2; load f v3; emit p1; edit s v4; reload s; "
@@ -202,6 +206,7 @@ _PIPELINE = Plan(
     required_by={
         "HR-GUARD-01": ("live: remove-sink → refused", "live: disable → refused"),
         "HR-FLOW-11": ("absent: load → ok", "live: disable → ok", "disabled: enable → ok"),
+        **trial_plan.PIPELINE_REQUIRED,
     },
 )
 
@@ -232,7 +237,8 @@ _GRAPH = Plan(
         "disabled: unload → refused",
         "live: unload-all → ok",
     ),
-    required_by={},
+    seeds_by=trial_plan.GRAPH_SEEDS,
+    required_by=trial_plan.GRAPH_REQUIRED,
 )
 
 _WATCHING = Plan(
@@ -320,7 +326,7 @@ _CONFIGURATION = Plan(
     ports=manual_ports,
 )
 
-_OPERATIONS = replace(_CORE, machine="operations")
+_OPERATIONS = replace(_CORE, machine="operations", seeds_by={}, required_by={})
 
 PLANS: dict[str, Plan] = {
     each.machine: each

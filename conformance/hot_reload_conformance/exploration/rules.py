@@ -8,14 +8,14 @@ just now, so that every draw means something.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from itertools import permutations
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import precondition, rule
 
 from hot_reload_conformance.exploration.config_world import BAD, STAGE
+from hot_reload_conformance.exploration.drawing import NAMES, WHICH, Rules, one_of
 from hot_reload_conformance.exploration.graph_world import EDGES
 from hot_reload_conformance.exploration.operation import (
     BROKEN,
@@ -25,11 +25,9 @@ from hot_reload_conformance.exploration.operation import (
     MEANWHILE,
     PASSING,
     SINKS,
-    STAGED,
     TOGETHER,
     Op,
 )
-from hot_reload_conformance.exploration.scene import Scene
 from hot_reload_conformance.exploration.world import World
 
 _ALPHABET = "abcxyz 0-9é"
@@ -41,81 +39,52 @@ _VALUES = st.recursive(
 )
 STATES = st.dictionaries(st.sampled_from(["count", "items"]), _VALUES, min_size=1, max_size=2)
 """Small states of JSON; what is exotic has checks of its own."""
-_WHICH = st.integers(0, 11)
-_NAMES = (*HANDLERS, *SINKS, *STAGED, *EDGES)
-
-
-class Rules(RuleBasedStateMachine):
-    """Draws operations, and hands those that make sense to the world."""
-
-    world: Scene
-    versions = 0
-
-    def do(self, op: Op) -> None:
-        raise NotImplementedError
-
-    def next_version(self) -> str:
-        self.versions += 1
-        return f"v{self.versions}"
-
-    def possible(self, operations: Iterable[Op]) -> list[Op]:
-        """Those that make sense now and are about what the clause is about."""
-        wanted = {*self.world.armed.names}
-        return [op for op in operations if {*op.names} <= wanted and self.world.applies(op)]
-
-    def do_one(self, which: int, operations: Iterable[Op]) -> None:
-        found = self.possible(operations)
-        if found:
-            self.do(found[which % len(found)])
-
-    def there(self, names: Iterable[str] = _NAMES) -> list[str]:
-        return [name for name in names if self.world.state_of(name) != "absent"]
 
 
 class Loads(Rules):
-    @precondition(lambda self: self.possible(Op("load", name, "?") for name in _NAMES))
-    @rule(which=_WHICH)
+    @precondition(lambda self: self.possible(Op("load", name, "?") for name in NAMES))
+    @rule(which=WHICH)
     def load(self, which: int) -> None:
         version = self.next_version()
-        self.do_one(which, [Op("load", name, version) for name in _NAMES])
+        self.do_one(which, [Op("load", name, version) for name in NAMES])
 
-    @precondition(lambda self: self.possible(Op("unload", name) for name in _NAMES))
-    @rule(which=_WHICH)
+    @precondition(lambda self: self.possible(Op("unload", name) for name in NAMES))
+    @rule(which=WHICH)
     def unload(self, which: int) -> None:
-        self.do_one(which, [Op("unload", name) for name in _NAMES if name not in SINKS])
+        self.do_one(which, [Op("unload", name) for name in NAMES if name not in SINKS])
 
 
 class Reloads(Rules):
     world: World
 
     @precondition(lambda self: self.there())
-    @rule(which=_WHICH, edited=st.booleans())
+    @rule(which=WHICH, edited=st.booleans())
     def reload(self, which: int, edited: bool) -> None:
-        name = _one(self.there(), which)
+        name = one_of(self.there(), which)
         if edited or self.world.model.disk.get(name) is None:
             self.do(Op("edit", name, self.next_version()))
         self.do(Op("reload", name))
 
     @precondition(lambda self: self.there())
-    @rule(which=_WHICH, fault=st.integers(0, 100))
+    @rule(which=WHICH, fault=st.integers(0, 100))
     def reload_in_vain(self, which: int, fault: int) -> None:
-        name = _one(self.there(), which)
+        name = one_of(self.there(), which)
         faults = self.world.faults_of(name)
         if faults:
             self.do(Op("reload", name, self.next_version(), faults[fault % len(faults)]))
 
-    @precondition(lambda self: self.possible(Op("cancel", name, "?") for name in _NAMES))
-    @rule(which=_WHICH)
+    @precondition(lambda self: self.possible(Op("cancel", name, "?") for name in NAMES))
+    @rule(which=WHICH)
     def cancel(self, which: int) -> None:
         version = self.next_version()
-        self.do_one(which, [Op("cancel", name, version) for name in _NAMES])
+        self.do_one(which, [Op("cancel", name, version) for name in NAMES])
 
 
 class Switches(Rules):
     @precondition(lambda self: self.there())
-    @rule(which=_WHICH)
+    @rule(which=WHICH)
     def switch(self, which: int) -> None:
-        name = _one(self.there(), which)
+        name = one_of(self.there(), which)
         self.do_one(0, [Op("enable", name), Op("disable", name)])
 
 
@@ -126,10 +95,10 @@ class Overlaps(Rules):
     beside: tuple[str, ...] = ("reload", "unload", "disable")
 
     @precondition(lambda self: self.there())
-    @rule(which=_WHICH, other=_WHICH, verb=_WHICH)
+    @rule(which=WHICH, other=WHICH, verb=WHICH)
     def overlap(self, which: int, other: int, verb: int) -> None:
-        name = _one(self.there(), which)
-        second = _one(self.there(), other)
+        name = one_of(self.there(), which)
+        second = one_of(self.there(), other)
         for each in dict.fromkeys((name, second)):
             self.do(Op("edit", each, self.next_version()))
         verbs = self.beside[verb % len(self.beside) :] + self.beside
@@ -139,7 +108,7 @@ class Overlaps(Rules):
         )
 
     @precondition(lambda self: len(self.there()) > 1)
-    @rule(which=_WHICH, fault=st.integers(0, 100))
+    @rule(which=WHICH, fault=st.integers(0, 100))
     def overlap_in_vain(self, which: int, fault: int) -> None:
         pairs = list(permutations(self.there(), 2))
         name, second = pairs[which % len(pairs)]
@@ -159,7 +128,7 @@ class States(Rules):
 
 class Batches(Rules):
     @precondition(lambda self: self.world.able("batch") and len(self.there()) > 1)
-    @rule(which=_WHICH)
+    @rule(which=WHICH)
     def batch(self, which: int) -> None:
         pairs = list(permutations(self.there(), 2))
         names = pairs[which % len(pairs)]
@@ -170,13 +139,13 @@ class Batches(Rules):
 
 class Sinks(Rules):
     @precondition(lambda self: self.possible(Op("add_sink", name, "?") for name in SINKS))
-    @rule(which=_WHICH)
+    @rule(which=WHICH)
     def add_sink(self, which: int) -> None:
         version = self.next_version()
         self.do_one(which, [Op("add_sink", name, version) for name in SINKS])
 
     @precondition(lambda self: self.there(SINKS))
-    @rule(which=_WHICH, verb=st.sampled_from(["remove_sink", "unload"]))
+    @rule(which=WHICH, verb=st.sampled_from(["remove_sink", "unload"]))
     def remove_sink(self, which: int, verb: str) -> None:
         self.do_one(which, [Op(verb, name) for name in SINKS])
 
@@ -190,7 +159,7 @@ class Emits(Rules):
 
 class Cascades(Rules):
     @precondition(lambda self: self.possible(Op("unload_all", name) for name in EDGES))
-    @rule(which=_WHICH)
+    @rule(which=WHICH)
     def unload_all(self, which: int) -> None:
         self.do_one(which, [Op("unload_all", name) for name in EDGES])
 
@@ -198,7 +167,7 @@ class Cascades(Rules):
 class Saves(Rules):
     """What a watch sees."""
 
-    @rule(which=_WHICH, fault=st.sampled_from(["", "", BROKEN, MEANWHILE]))
+    @rule(which=WHICH, fault=st.sampled_from(["", "", BROKEN, MEANWHILE]))
     def save(self, which: int, fault: str) -> None:
         version = self.next_version()
         self.do_one(which, [Op("save", name, version, fault) for name in HANDLERS])
@@ -208,13 +177,13 @@ class Saves(Rules):
         self.do(Op("wait", how_long))
 
     @precondition(lambda self: self.world.armed.stirs)
-    @rule(which=_WHICH)
+    @rule(which=WHICH)
     def stir(self, which: int) -> None:
         version = self.next_version()
         self.do_one(which, [Op("stir", name, version) for name in HANDLERS])
 
     @precondition(lambda self: self.world.armed.retries)
-    @rule(which=_WHICH, fault=st.sampled_from([PASSING, PASSING, HOPELESS]))
+    @rule(which=WHICH, fault=st.sampled_from([PASSING, PASSING, HOPELESS]))
     def save_in_vain(self, which: int, fault: str) -> None:
         version = self.next_version()
         self.do_one(which, [Op("save", name, version, fault) for name in HANDLERS])
@@ -230,7 +199,7 @@ class Saves(Rules):
     def switch(self) -> None:
         self.do_one(0, [Op("switch_on"), Op("switch_off")])
 
-    @rule(which=_WHICH, saved=st.booleans())
+    @rule(which=WHICH, saved=st.booleans())
     def ask_for_reload(self, which: int, saved: bool) -> None:
         name, version = HANDLERS[which % len(HANDLERS)], self.next_version()
         reload = Op("reload", name)
@@ -241,7 +210,7 @@ class Saves(Rules):
 class Files(Rules):
     """A settings file that is written and applied, and what is done to its plugins meanwhile."""
 
-    @rule(which=_WHICH, applied=st.booleans())
+    @rule(which=WHICH, applied=st.booleans())
     def change(self, which: int, applied: bool) -> None:
         version = self.next_version()
         self.do_one(which, [Op("set", name, version) for name in CONFIGURED])
@@ -255,7 +224,7 @@ class Files(Rules):
             self.do_one(0, [Op("apply")])
 
     @precondition(lambda self: self.world.able("refuse"))
-    @rule(which=_WHICH)
+    @rule(which=WHICH)
     def refuse(self, which: int) -> None:
         version = self.next_version()
         self.do_one(which, [Op("refuse", name, version) for name in CONFIGURED])
@@ -266,7 +235,7 @@ class Files(Rules):
         self.do_one(0, [Op("apply")])
 
     @precondition(lambda self: self.world.able("reload"))
-    @rule(which=_WHICH, how=st.sampled_from(["", "fails", "overlaps"]))
+    @rule(which=WHICH, how=st.sampled_from(["", "fails", "overlaps"]))
     def reload(self, which: int, how: str) -> None:
         version = self.next_version()
         if how == "fails":
@@ -278,7 +247,7 @@ class Files(Rules):
         together = Op(TOGETHER, parts=(Op("reload", name), Op("apply")))
         self.do_one(0, [*([together] if how else []), Op("reload", name)])
 
-    @rule(which=_WHICH, verb=st.sampled_from(["unload", "load", "disable", "enable"]))
+    @rule(which=WHICH, verb=st.sampled_from(["unload", "load", "disable", "enable"]))
     def move(self, which: int, verb: str) -> None:
         version = self.next_version() if verb == "load" else ""
         self.do_one(which, [Op(verb, name, version) for name in CONFIGURED])
@@ -327,7 +296,3 @@ RULES: dict[str, type[Rules]] = {
     "operations": OperationsRules,
 }
 """By the name of the machine."""
-
-
-def _one(names: list[str], which: int) -> str:
-    return names[which % len(names)]

@@ -10,6 +10,7 @@ from hot_reload_conformance.checks.flow import named
 from hot_reload_conformance.exploration.done import Done
 from hot_reload_conformance.exploration.invariant import Invariant
 from hot_reload_conformance.exploration.operation import SINKS, Op
+from hot_reload_conformance.exploration.trials import Trials
 from hot_reload_conformance.exploration.world import World
 from hot_reload_conformance.recording import Delivery, Moment
 from hot_reload_conformance.simulation.lives import FLUSH, LIFETIME, Lives
@@ -162,4 +163,38 @@ class Siblings(_OfSinks):
             )
 
 
-ONE_SINK = (Flushed, Lifetime, Added, Removed, Siblings)
+class LastHealthy(Invariant):
+    """Where all others are known to have failed, the sink that works stays."""
+
+    code = "HR-GUARD-03"
+    machine = "pipeline"
+    names = SINKS
+    draws = frozenset({"sicken", "heal"})
+    needs = "the last healthy sink was to go"
+    cost = 5
+
+    async def before(self, world: Trials, op: Op) -> None:
+        self.sick, self.healthy = set(world.sick), world.healthy_sinks()
+
+    async def after(self, world: Trials, op: Op, done: Done) -> None:
+        takes_out = op.verb in ("remove_sink", "unload", "disable")
+        if not takes_out or not self.sick or self.healthy != [op.name]:
+            return
+        got = [name for name, _, _ in await world.receivers()]
+        left = ", ".join(sorted(self.sick))
+        world.expect(
+            op.name in got,
+            f"{op} took the last healthy sink away: of those left, {left}, it is known that they "
+            "have failed",
+            "a refusal",
+            done.reply.everything or "ok",
+        )
+        world.expect(
+            not done.reply.ok and bool(done.reply.everything),
+            f"{op}, the last healthy sink, was refused, but its caller was not told why",
+            "a refusal that says why",
+            done.reply.everything or "no word",
+        )
+
+
+ONE_SINK = (Flushed, Lifetime, Added, Removed, Siblings, LastHealthy)

@@ -248,7 +248,8 @@ class World(Stream):
             if arranged.fired or not reply.ok:
                 self._fail(op.name)
                 self.facts["a reload failed as planned"] += arranged.fired
-                return Done(reply, failed=True, old=old, moment=moment)
+                fired = arranged.fired
+                return Done(reply, failed=True, old=old, moment=moment, fired=fired)
             new = op.value  # the host never came to the fault: a good reload
         else:
             new = self.model.disk[op.name] or old
@@ -333,12 +334,15 @@ class World(Stream):
             self.facts["the last sink was to go"] += 1
         elif self.overlapping and not reply.ok:
             return Done(reply, refused=True)  # a host may refuse one that is in the way
-        elif op.verb == "disable":
-            self.model.plugins[op.name].enabled = False
         else:
-            if self.model.plugins.pop(op.name).failed:
-                self.gone_failed.add(op.name)
+            self._out(op)
         return Done(reply, refused=refused)
+
+    def _out(self, op: Op) -> None:
+        if op.verb == "disable":
+            self.model.plugins[op.name].enabled = False
+        elif self.model.plugins.pop(op.name).failed:
+            self.gone_failed.add(op.name)
 
     async def _put(self, op: Op) -> Done:
         with contextlib.suppress(Violation):

@@ -138,6 +138,7 @@ CORRECT: dict[str, type[HostAdapter]] = {
     "configuration": ConfiguredAdapter,
     "operations": OperatedAdapter,
     "pipeline": PipelineAdapter,
+    "HR-GUARD-03": OperatedAdapter,
     "HR-OBS-02": AuditedAdapter,
     "HR-OBS-05": AuditedAdapter,
 }
