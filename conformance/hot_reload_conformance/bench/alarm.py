@@ -47,7 +47,7 @@ class _Turns:
 _turns = _Turns()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # signal.signal() asks for it each time, and a case is long
 class Alarm:
     """One time of watching the main thread."""
 
