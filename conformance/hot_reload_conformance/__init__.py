@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hot_reload_conformance.verdict import CheckResult as CheckResult
     from hot_reload_conformance.verdict import Conformance as Conformance
     from hot_reload_conformance.verdict import Finding as Finding
+    from hot_reload_conformance.verdict import NotClaimed as NotClaimed
     from hot_reload_conformance.verdict import Verdict as Verdict
 
 _HOMES = {
@@ -32,6 +33,7 @@ _HOMES = {
     "Finding": "verdict",
     "HostAdapter": "adapter",
     "HostSubject": "subject",
+    "NotClaimed": "verdict",
     "PluginSpec": "adapter",
     "PluginSubject": "subject",
     "Ports": "adapter",

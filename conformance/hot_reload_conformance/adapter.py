@@ -312,7 +312,8 @@ class HostAdapter:
     """The endings of the settings files that the host reads, of: .json, .toml, .yaml (claim
     ``config``); the first is used where the format does not matter."""
     operation_deadline_seconds: ClassVar[float] = OPERATION_DEADLINE_SECONDS
-    """The declared bound: how long one operation may take. More gives each check more time."""
+    """The declared bound: how long one operation may take. More gives each check more time. A host
+    that blocks its thread for twice as long is interrupted."""
 
     pace: ClassVar[Pace] = Pace()
     """The declared durations and numbers of a host that watches, limits or retries."""

@@ -12,12 +12,20 @@ PACKAGE_HANDLERS: tuple[str, ...] = ("absolute", "relative", "late")
 
 _IMPORTS = """\
 import NAME.part
+_TOP = FIRST  # what the import bound; the text below may have a class of that name
 from NAME.part import VERSION as _ABSOLUTE
 from .part import VERSION as _RELATIVE
 
 
+def _bound(top):
+    try:
+        return topREST.part.VERSION
+    except AttributeError as error:  # an old module of it is still there, and is not bound
+        return f"nothing: {error}"
+
+
 def _absolute():
-    bound = NAME.part.VERSION
+    bound = _bound(_TOP)
     return _ABSOLUTE if _ABSOLUTE == bound else f"{_ABSOLUTE} but {bound}"
 
 
@@ -25,7 +33,7 @@ def _late():
     import NAME.part
     from .part import VERSION
 
-    bound = NAME.part.VERSION
+    bound = _bound(FIRST)
     return VERSION if VERSION == bound else f"{VERSION} but {bound}"
 
 
@@ -79,11 +87,15 @@ def package_files(spec: PluginSpec, text: str, *, import_name: str = "") -> Mapp
         )
     body = re.sub(rf"{version}\1", "_RELATIVE", body)
     return {
-        f"{spec.ref}/__init__.py": _after_future(
-            body, _IMPORTS.replace("NAME", import_name or spec.name)
-        ),
+        f"{spec.ref}/__init__.py": _after_future(body, _imports(import_name or spec.name)),
         f"{spec.ref}/part.py": f"VERSION = {spec.version!r}\n",
     }
+
+
+def _imports(name: str) -> str:
+    first, dot, rest = name.partition(".")
+    text = _IMPORTS.replace("topREST", f"top{dot}{rest}").replace("FIRST", first)
+    return text.replace("NAME", name)
 
 
 def _after_future(text: str, imports: str) -> str:

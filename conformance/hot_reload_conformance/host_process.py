@@ -9,10 +9,11 @@ For an adapter of a server that is started anew at an edit::
         return "ready" in self.process.heard()
 
     async def reload(self, ref):
-        if not await self.process.says("reloading", within_seconds=1):
-            return True                                  # it has seen no edit
-        await self.process.says("ready", "Traceback", after="reloading", within_seconds=4)
-        return "ready" in self.process.heard(after="reloading")
+        async with self.waiting:                         # an asyncio.Lock: there is one log
+            if not await self.process.says("reloading", within_seconds=1):
+                return True                              # it has seen no edit
+            await self.process.says("ready", "Traceback", after="reloading", within_seconds=4)
+            return "ready" in self.process.heard(after="reloading")
 """
 
 from __future__ import annotations

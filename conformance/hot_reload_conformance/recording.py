@@ -6,6 +6,7 @@ It holds plain data and weak references, so it never keeps a generation alive.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import itertools
 import threading
@@ -113,6 +114,9 @@ class Recording:
     """Whether an action that has to wait met a synchronous hook: what followed proves nothing."""
     loop: asyncio.AbstractEventLoop | None = None
     """The case's: what a hook in a worker thread is to wait for is awaited there."""
+    outside: contextvars.Context = field(default_factory=contextvars.copy_context)
+    """That of the case itself: what others ask of the host while a hook runs is begun in it.
+    A host may know by a context variable what a hook of a plugin's asks."""
     pause: Callable[[Any, str], Awaitable[None]] | None = None
     """Awaited wherever a plugin's coroutine could wait, before what is planned there: the
     simulation's way in. Given the ``Probe`` and what ``plan`` would be given; may raise."""

@@ -17,7 +17,7 @@ import hot_reload_conformance.check as registry
 from hot_reload_conformance.adapter import PluginSpec
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.contract.clause import Kind
-from hot_reload_conformance.verdict import CannotJudge, CheckResult, Finding, Verdict
+from hot_reload_conformance.verdict import CannotJudge, CheckResult, Finding, NotClaimed, Verdict
 
 registry.MODULES = ()
 
@@ -36,8 +36,10 @@ async def takes_effect(case, _):
     _judge(case, "HR-LOAD-01")
 
 
-@check("HR-ROLL-01", variants=[Variant("import"), Variant("start")])
+@check("HR-ROLL-01", variants=[Variant("import", "import"), Variant("start", "start")])
 async def old_keeps_serving(case, stage):
+    if stage in getattr(case.adapter, "lacks", ()):
+        raise NotClaimed(f"{stage}: this host has none")
     await case.loaded(PluginSpec())
     _judge(case, "HR-ROLL-01")
 
@@ -74,7 +76,7 @@ async def flush_delivers(case, _):
     pass
 
 
-def run_plugin_check(subject, check, budget):
+def run_plugin_check(subject, check, budget, stalls=None):
     path = subject.path / "__init__.py" if subject.path.is_dir() else subject.path
     verdict, reason, findings = Verdict.PASS, "", ()
     if check.clause.code == "HR-PLUG-11" and subject.subject.observe is None:

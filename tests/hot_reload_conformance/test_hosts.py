@@ -25,7 +25,14 @@ from hot_reload_conformance.hosts.comparison import (
 )
 from hot_reload_conformance.hosts.environment import EnvironmentProblem, run_child
 from hot_reload_conformance.hosts.folder import HostFolder, HostFolderError, host_folders
-from hot_reload_conformance.hosts.record import SCHEMA, Record, differences, read_record, record_of
+from hot_reload_conformance.hosts.record import (
+    SCHEMA,
+    Record,
+    _plain,
+    differences,
+    read_record,
+    record_of,
+)
 from hot_reload_conformance.hosts.table import page
 from hot_reload_conformance.report.json import SCHEMA as REPORT_SCHEMA
 from hot_reload_conformance.verdict import Verdict
@@ -34,6 +41,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 HOSTS = REPOSITORY / "conformance" / "hosts"
 UNMEASURED = frozenset({"fapilog"})
 """Hosts of which nobody else's measurement is known."""
+OWN_ROWS = {"hupper": 16, "jurigged": 15}
+"""Hosts that were measured by a script of their own, and not by that with the 34 rows."""
 RECORDED = [each for each in host_folders(HOSTS) if each.result.is_file()]
 
 FAKE = """\
@@ -211,7 +220,7 @@ class TestRecorded:
         assert (comparison is None) == (folder.name in UNMEASURED)
         if comparison is None:
             return
-        assert len(comparison.rows) == 34
+        assert len(comparison.rows) == OWN_ROWS.get(folder.name, 34)
         assert disagreements(comparison, read_record(folder)) == []
 
     def test_no_path_of_the_machine_is_in_it(self, folder: HostFolder) -> None:
@@ -258,6 +267,11 @@ def test_the_page_is_that_of_the_records() -> None:
     shown = (REPOSITORY / "docs" / "reference" / "hosts.md").read_text(encoding="utf-8")
     made = page([(read_record(each), read_comparison(each)) for each in RECORDED])
     assert shown == made, "run: python -m hot_reload_conformance.hosts table --refresh"
+
+
+def test_no_path_of_an_environment_is_recorded_though_it_was_cut() -> None:
+    said = 'File "/home/me/.cache/hosts/hupper-9659b9a22f59/lib… and /tmp/x/sopel-26808e64efc9/lib'
+    assert _plain(said) == 'File "…/lib… and …/lib'
 
 
 def test_only_the_checks_in_limits_are_run(tmp_path: Path) -> None:

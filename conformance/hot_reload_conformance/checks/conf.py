@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, implements
 from hot_reload_conformance.bench.case import Case
@@ -25,6 +25,8 @@ from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 Settings = dict[str, dict[str, Any]]
+Judge: TypeAlias = Callable[[Case, SettingsFile], Awaitable[None]]
+"""What a variant brings: it does something to settings that run, and looks at what comes of it."""
 
 # HR-CONF-01
 
@@ -37,6 +39,9 @@ class Change:
     concerns: tuple[str, ...]
     same_date: bool = False
     """The file keeps its mtime, as a copy that keeps dates does, or two writes in one grain."""
+
+    async def __call__(self, case: Case, file: SettingsFile) -> None:
+        await _there_and_back(case, file, self)
 
 
 def _set(name: str, key: str, value: object) -> Callable[[Settings], object]:
@@ -51,33 +56,7 @@ def _two_keys(settings: Settings) -> None:
     settings["beta"].update(size=20, greeting="good night")
 
 
-_RELOAD = "a reload of the code"
-_CHANGES = [
-    Variant("one value", Change(_set("beta", "size", 20), ("beta",))),
-    Variant("a text", Change(_set("alpha", "greeting", "good morning"), ("alpha",))),
-    Variant(
-        "a value deep inside", Change(lambda s: s["beta"]["nested"]["list"].append(3), ("beta",))
-    ),
-    Variant("a new key", Change(_set("gamma", "more", 7), ("gamma",))),
-    Variant("a key less", Change(lambda s: s["beta"].pop("nested"), ("beta",))),
-    Variant("two plugins", Change(_two, ("alpha", "gamma"))),
-    Variant("two keys", Change(_two_keys, ("beta",))),
-    Variant("the same date", Change(_set("beta", "size", 20), ("beta",), same_date=True)),
-    Variant(_RELOAD, _RELOAD),
-    Variant("a part gone", None),
-]
-
-
-@check("HR-CONF-01", variants=_CHANGES)
-async def applied(case: Case, change: Change | str | None) -> None:
-    file = SettingsFile(case)
-    await file.applied()
-    if change is None:
-        await _part_gone(case, file)
-        return
-    if isinstance(change, str):
-        await _reloaded(case, file)
-        return
+async def _there_and_back(case: Case, file: SettingsFile, change: Change) -> None:
     how = f"another part for {', '.join(change.concerns)}"
     if change.same_date:
         file.dated, how = file.path.stat().st_mtime_ns, f"{how}, and the date is as before"
@@ -163,6 +142,27 @@ def _changed(change: Change, settings: Settings) -> Settings:
     return made
 
 
+_CHANGES: dict[str, Judge] = {
+    "one value": Change(_set("beta", "size", 20), ("beta",)),
+    "a text": Change(_set("alpha", "greeting", "good morning"), ("alpha",)),
+    "a value deep inside": Change(lambda s: s["beta"]["nested"]["list"].append(3), ("beta",)),
+    "a new key": Change(_set("gamma", "more", 7), ("gamma",)),
+    "a key less": Change(lambda s: s["beta"].pop("nested"), ("beta",)),
+    "two plugins": Change(_two, ("alpha", "gamma")),
+    "two keys": Change(_two_keys, ("beta",)),
+    "the same date": Change(_set("beta", "size", 20), ("beta",), same_date=True),
+    "a reload of the code": _reloaded,
+    "a part gone": _part_gone,
+}
+
+
+@check("HR-CONF-01", variants=[Variant(name, judge) for name, judge in _CHANGES.items()])
+async def applied(case: Case, judge: Judge) -> None:
+    file = SettingsFile(case)
+    await file.applied()
+    await judge(case, file)
+
+
 # HR-CONF-02
 
 
@@ -170,27 +170,34 @@ def _bad_files(adapter: type[HostAdapter]) -> Sequence[Variant]:
     names = ["empty", "blank", "half-written", "not UTF-8", "gone", "a directory", "a wrong value"]
     names += ["a list", "nothing but a number", "twice half-written", "a wrong value further down"]
     found = [
-        Variant(f"{ending} {name}", (ending, name))
+        Variant(f"{ending} {name}", BadFile(ending, name))
         for ending in adapter.config_formats
         for name in (names if ending == adapter.config_formats[0] else names[:3] + names[6:7])
     ]
     if implements(adapter, "configure"):
-        found.append(Variant(_IN_A_MAPPING, ("", _IN_A_MAPPING)))
+        found.append(Variant("a wrong value in a mapping", _wrong_mapping))
     return found
 
 
-_IN_A_MAPPING = "a wrong value in a mapping"
+@dataclass(frozen=True)
+class BadFile:
+    """A settings file of that ending with ``what`` wrong in it."""
+
+    ending: str
+    what: str
+
+    async def __call__(self, case: Case) -> None:
+        await _refused(case, SettingsFile(case, self.ending), self.what)
 
 
 @check("HR-CONF-02", variants=_bad_files)
-async def invalid_keeps_old(case: Case, value: tuple[str, str]) -> None:
-    ending, what = value
-    file = SettingsFile(case, ending)
+async def invalid_keeps_old(case: Case, judge: Callable[[Case], Awaitable[None]]) -> None:
+    await judge(case)
+
+
+async def _refused(case: Case, file: SettingsFile, what: str) -> None:
     await file.applied()
     mark = case.recording.mark()
-    if what == _IN_A_MAPPING:
-        await _wrong_mapping(case, file, mark)
-        return
     line: int | None = None
     if what.startswith("a wrong value"):
         line = _wrong_value(file, "gamma" if what.endswith("down") else "alpha")
@@ -244,8 +251,11 @@ async def invalid_keeps_old(case: Case, value: tuple[str, str]) -> None:
         )
 
 
-async def _wrong_mapping(case: Case, file: SettingsFile, mark: int) -> None:
+async def _wrong_mapping(case: Case) -> None:
     """What a program hands over is judged as what stands in a file, by its key at least."""
+    file = SettingsFile(case)
+    await file.applied()
+    mark = case.recording.mark()
     given = copy.deepcopy(file.running)
     given["alpha"]["greeting"] = "beside a wrong value"
     given["beta"]["size"] = "no whole number"

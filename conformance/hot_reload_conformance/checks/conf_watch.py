@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from hot_reload_conformance.adapter import Claim, HostAdapter, implements
@@ -28,9 +28,12 @@ class Bad:
     what: str
     seconds_before: float
 
+    async def __call__(self, case: Case) -> None:
+        await _watched(case, self)
+
 
 def _scripts(adapter: type[HostAdapter]) -> Sequence[Variant]:
-    found = [Variant("when it is asked", None)]
+    found = [Variant("when it is asked", _asked)]
     if implements(adapter, "start_config_watch"):
         found += [
             Variant(f"{what}, {seconds:g} s before", Bad(what, seconds))
@@ -47,16 +50,23 @@ def _scripts(adapter: type[HostAdapter]) -> Sequence[Variant]:
     needs=(Claim.CONFIG, Claim.CLOCK),
     kind=Kind.EXAMPLE,
 )
-async def next_good_applies(case: Case, bad: Bad | None) -> None:
+async def next_good_applies(case: Case, judge: Callable[[Case], Awaitable[None]]) -> None:
+    await judge(case)
+
+
+async def _asked(case: Case) -> None:
     file = SettingsFile(case)
     await file.applied()
-    if bad is None:
-        for what in ("half-written", "empty", "a wrong value"):
-            _write_bad(file, what)
-            await file.apply()
-            await file.took(_other(file, f"behind {what}"))
-            await file.expect_running("after a bad settings file and then a good one")
-        return
+    for what in ("half-written", "empty", "a wrong value"):
+        _write_bad(file, what)
+        await file.apply()
+        await file.took(_other(file, f"behind {what}"))
+        await file.expect_running("after a bad settings file and then a good one")
+
+
+async def _watched(case: Case, bad: Bad) -> None:
+    file = SettingsFile(case)
+    await file.applied()
     watching = Watching(case)
     await watching.driven(case.adapter.start_config_watch(file.path), "start_config_watch")
     without = await _took_seconds(watching, file, None, bad.seconds_before)

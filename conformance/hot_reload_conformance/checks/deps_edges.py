@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,8 +16,10 @@ from hot_reload_conformance.checks.graphs import (
     Edges,
     Graph,
     expect_order,
+    random_edges,
     touched,
 )
+from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.verdict import NotClaimed
 
 
@@ -59,15 +62,32 @@ async def expect_refused(
 
 @dataclass(frozen=True)
 class Cycle:
-    """An edit of the first plugin of ``edges`` by which it needs ``last``."""
+    """An edit of one plugin of ``edges``, the first or ``edited``, by which it needs ``last``."""
 
     edges: Edges
     last: str
     members: tuple[str, ...]
+    edited: str = ""
 
     @property
     def first(self) -> str:
-        return next(iter(self.edges))
+        return self.edited or next(iter(self.edges))
+
+
+def _drawn_cycle(seed: int) -> Cycle:
+    """An acyclic graph, in which a plugin comes to need one that needs it, however far."""
+    dice = random.Random(seed)
+    edges: Edges = {}
+    while not any(edges.values()):
+        edges = random_edges(dice, dice.randint(3, 6))
+    needed = sorted({each for needs in edges.values() for each in needs})
+    first = dice.choice([name for name in needed if edges[name]] or needed)  # the middle tells more
+    found = {first}
+    while more := {name for name, needs in edges.items() if found & {*needs}} - found:
+        found |= more
+    last = dice.choice(sorted(found - {first}))
+    # Of several ways around these two are on each.
+    return Cycle(edges, last, (first, last), first)
 
 
 _CYCLES = [
@@ -76,11 +96,14 @@ _CYCLES = [
     Variant("of one", Cycle(PAIR, "base", ("base",))),
     Variant("beside others", Cycle(DIAMOND, "right", ("base", "right"))),
     Variant("at the first load", None),
+    *(Variant(f"drawn, seed {seed}", seed) for seed in range(4)),
 ]
 
 
-@check("HR-DEPS-05", variants=_CYCLES, needs=(Claim.RELOAD,))
-async def cycle_named(case: Case, cycle: Cycle | None) -> None:
+@check("HR-DEPS-05", variants=_CYCLES, needs=(Claim.RELOAD,), also=(Kind.PROPERTY,))
+async def cycle_named(case: Case, cycle: Cycle | int | None) -> None:
+    if isinstance(cycle, int):
+        cycle = _drawn_cycle((case.budget.seed or 0) * 1000 + cycle)
     graph = Graph.of(case, PAIR if cycle is None else cycle.edges)
     await graph.load()
     mark = case.recording.mark()
@@ -92,7 +115,7 @@ async def cycle_named(case: Case, cycle: Cycle | None) -> None:
         members: tuple[str, ...] = ("hen", "egg")
     else:
         spec = graph.spec(cycle.first, 2)
-        case.write(spec.at("v2", dependencies=(cycle.last,)))
+        case.write(spec.at("v2", dependencies=(*graph.edges[cycle.first], cycle.last)))
         reply, members = await case.reload(cycle.first), cycle.members
     what = f"a cycle of {', '.join(members)}"
     await expect_refused(case, graph, reply, what, members, mark)

@@ -19,8 +19,10 @@ from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.bench.traffic import Traffic
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
+from hot_reload_conformance.checks.flow_drawn import drawn
 from hot_reload_conformance.checks.observe import NOT_HOOKS
 from hot_reload_conformance.checks.stages import stages
+from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.recording import Delivery, Moment
 from hot_reload_conformance.verdict import CannotJudge, KitError, NotClaimed, Violation
@@ -161,6 +163,14 @@ def failing(fault: Fault, state: bool) -> Operation:
     return operation
 
 
+def several(seed: int, faults: Sequence[Fault], state: bool) -> Operation:
+    async def operation(case: Case, traffic: Traffic) -> Windows:
+        await drawn(seed, SUBJECT.at("v1", state=state), faults)(case, traffic)
+        return ALL_THE_TIME
+
+    return operation
+
+
 def cancelled(owner: str, what: str, state: bool) -> Operation:
     async def operation(case: Case, _: Traffic) -> Windows:
         case.write(SUBJECT.at("v2", state=state))
@@ -274,6 +284,11 @@ def doings(adapter: type[HostAdapter]) -> list[Variant]:
             found.append(
                 Variant(f"failed at {fault.stage}", Doing(text, failing(fault, state), state))
             )
+    faults = [each.value for each in stages(adapter, kinds=(PlannedError,), hangs=False)]
+    text = "in reloads that were drawn, good and failing ones"
+    for seed in range(3):
+        doing = Doing(text, several(seed, faults, state), state)
+        found.append(Variant(f"drawn, seed {seed}", doing))
     if Claim.CANCEL in adapter.claims and Claim.HOOKS in adapter.claims:
         for moment in adapter.hook_order:
             owner, what = moment.split()
@@ -287,28 +302,30 @@ def doings(adapter: type[HostAdapter]) -> list[Variant]:
 # The checks
 
 
-@check("HR-FLOW-01", variants=doings)
+@check("HR-FLOW-01", variants=doings, also=(Kind.PROPERTY, Kind.REAL))
 async def no_loss(case: Case, doing: Doing) -> None:
     judge(case, doing, await run(case, doing), "lost", "lost")
 
 
-@check("HR-FLOW-02", variants=doings)
+@check("HR-FLOW-02", variants=doings, also=(Kind.PROPERTY, Kind.REAL))
 async def no_duplicate(case: Case, doing: Doing) -> None:
     judge(case, doing, await run(case, doing), "duplicated", "got a second time")
 
 
-@check("HR-FLOW-03", variants=doings)
+@check("HR-FLOW-03", variants=doings, also=(Kind.PROPERTY, Kind.REAL))
 async def order(case: Case, doing: Doing) -> None:
     judge(case, doing, await run(case, doing), "reordered", "got after a later one")
 
 
 _IN_FLIGHT = "delivery"
+_CLOSES = "close"
 _RETIRING = (
     Variant("reload", (Doing("", reloading()), "")),
     Variant("removal", (Doing("", removing), "")),
     Variant("reload, flush raises", (Doing("", reloading()), "flush")),
     Variant("reload, stop raises", (Doing("", reloading()), "stop")),
     Variant("reload, a delivery in flight", (Doing("", reloading()), _IN_FLIGHT)),
+    Variant("the host closes", (Doing("", removing), _CLOSES)),
 )
 
 
@@ -317,24 +334,31 @@ async def drain_before_stop(case: Case, value: tuple[Doing, str]) -> None:
     doing, fails = value
     if fails == _IN_FLIGHT:
         await _delivery_in_flight(case)
-    elif fails:
-        case.recording.plan(fails, raising(PlannedError), plugin=SUBJECT.name, version="v1")
-    if fails != _IN_FLIGHT:
+    elif fails == _CLOSES:
+        await _closing(case)
+    else:
+        if fails:
+            case.recording.plan(fails, raising(PlannedError), plugin=SUBJECT.name, version="v1")
         await run(case, doing)
     moments, deliveries = lives(case, SUBJECT.name)["v1"]
     flush, stop = _first(moments, "flush", "begin"), _first(moments, "stop", "begin")
+    if fails == _CLOSES and flush is None and stop is None:
+        raise NotClaimed("a close that stops what is loaded: close() of this adapter does not")
     if flush is None and "old flush" not in case.adapter.hook_order:
         raise NotClaimed("flush: this host declares no such hook in its hook_order")
     case.expect(
         flush is not None,
-        "the old generation of a sink was stopped without a flush",
+        "as the host was closed a sink was stopped without a flush"
+        if fails == _CLOSES
+        else "the old generation of a sink was stopped without a flush",
         expected="flush, then stop",
         seen=[str(each) for each in moments],
     )
     case.expect(
         stop is not None,
         "the old generation of a sink was never stopped"
-        + (f" after its {fails} raised" if fails not in ("", _IN_FLIGHT) else ""),
+        + (" as the host was closed" * (fails == _CLOSES))
+        + (f" after its {fails} raised" if fails not in ("", _IN_FLIGHT, _CLOSES) else ""),
         expected="flush, then stop",
         seen=[str(each) for each in moments],
     )
@@ -355,6 +379,16 @@ async def drain_before_stop(case: Case, value: tuple[Doing, str]) -> None:
         expected="flush after the last event",
         seen=named(late),
     )
+
+
+async def _closing(case: Case) -> None:
+    """The host closes behind events that its sink was given."""
+    await added(case, SUBJECT)
+    for _ in range(3):
+        await case.emit()
+    case.tell("close the host")
+    case.closed = True
+    await case.guarded(case.adapter.close(), "close")
 
 
 async def _delivery_in_flight(case: Case) -> None:

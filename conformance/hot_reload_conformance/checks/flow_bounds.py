@@ -14,6 +14,7 @@ from hot_reload_conformance.bench.hold import Hold, turns
 from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow import KEEPER, SUBJECT, added, named
+from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
 from hot_reload_fixtures.stamp import Stamped
@@ -227,7 +228,7 @@ def _holds(adapter: type[HostAdapter]) -> Sequence[Variant]:
     ]
 
 
-@check("HR-FLOW-12", variants=_holds, ports=patient)
+@check("HR-FLOW-12", variants=_holds, ports=patient, also=(Kind.REAL,))
 async def producers_not_blocked(case: Case, where: tuple[str, str]) -> None:
     owner, what = where
     if not what:

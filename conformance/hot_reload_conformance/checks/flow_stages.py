@@ -41,6 +41,8 @@ class Change:
     """The host closes, with a redactor of this name …"""
     redactor_first: bool = False
     """… that was loaded before all others, or after them."""
+    beside: bool = False
+    """Two plugins of one role, of which each is reloaded in its turn."""
 
 
 def _closes() -> list[Variant]:
@@ -65,6 +67,7 @@ def _changes(adapter: type[HostAdapter]) -> Sequence[Variant]:
     ]
     change = Change("while it was reloaded, and its redactor raised", raises=True)
     found.append(Variant("the redactor raises", change))
+    found.append(Variant("two of one role", Change("after a reload", beside=True)))
     if Claim.THREADS in adapter.claims:
         change = Change("while it was reloaded under threads", 3, threads=True)
         found.append(Variant("reloads under threads", change))
@@ -88,6 +91,9 @@ def _changes(adapter: type[HostAdapter]) -> Sequence[Variant]:
 async def stages_agree(case: Case, change: Change) -> None:
     if change.redactor:
         await _as_it_closes(case, change)
+        return
+    if change.beside:
+        await _one_order(case)
         return
     spec = STAGES.at("v1", state=change.state or _about_state(change))
     await added(case, KEEPER)
@@ -127,6 +133,35 @@ async def _as_it_closes(case: Case, change: Change) -> None:
         await case.guarded(case.adapter.close(), "close")
     _took_part(case, traffic)
     _redacted(case, change)
+
+
+async def _one_order(case: Case) -> None:
+    """Who of two comes first is the host's to say, and stays so."""
+    await added(case, KEEPER)
+    names = ("first", "second")
+    for name in names:
+        await case.loaded(PluginSpec(name=name, roles=("processor",)))
+    usual = await _way_of_one(case)
+    if len(usual) < 2:
+        raise NotClaimed("stages: no event went through both; have render() obey `spec.roles`")
+    for name in names:
+        await case.reloaded(PluginSpec(name=name, version="v2", roles=("processor",)))
+        way = await _way_of_one(case)
+        case.expect(
+            way == usual,
+            f"after a reload of {name!r} events pass the processors of two plugins in another "
+            f"order than before: {', '.join(way) or 'none of them'}, not {', '.join(usual)}",
+            expected=", ".join(usual),
+            seen=", ".join(way),
+        )
+
+
+async def _way_of_one(case: Case) -> list[str]:
+    """The plugins whose stages one event passes, in their order."""
+    before = len(case.recording.passes)
+    await case.emit()
+    await case.settle()
+    return [each.plugin for each in case.recording.passes[before:]]
 
 
 def _took_part(case: Case, traffic: Traffic) -> None:

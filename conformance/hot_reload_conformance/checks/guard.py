@@ -45,6 +45,7 @@ def ways(adapter: type[HostAdapter]) -> list[Variant]:
         found.append(Variant("disable", "disable"))
         found.append(Variant("remove_sink, the other is disabled", "disabled"))
     if Claim.RELOAD in adapter.claims:
+        found.append(Variant("a reload to a version without a sink", "sinkless"))
         for each in stages(adapter, kinds=(PlannedError,), hangs=False):
             found.append(Variant(f"failed reload: {each.name}", each.value))
     return found
@@ -64,6 +65,9 @@ async def last_sink_stays(case: Case, way: str | Fault) -> None:
             expected=[LAST.name],
             seen="no sink",
         )
+        return
+    if way == "sinkless":
+        await _sinkless(case, spec)
         return
     beside = ""
     if way in ("both", "disabled"):
@@ -96,6 +100,28 @@ async def last_sink_stays(case: Case, way: str | Fault) -> None:
         "it from a crash, or know which one is meant",
         expected=f"a message with {LAST.name!r} in it",
         seen=reply.everything,
+    )
+
+
+async def _sinkless(case: Case, spec: PluginSpec) -> None:
+    await _ready(case)
+    case.write(PluginSpec(name=LAST.name, version="v2", state=spec.state))
+    reply = await case.reload(LAST.name)
+    case.expect(
+        await receivers(case) == [LAST.name],
+        "a reload of the last sink to a version that is no sink took it away: events reach no sink",
+        expected="a refusal",
+        seen=f"{reply}",
+    )
+    case.expect(
+        not reply.ok and LAST.name in reply.everything,
+        "a reload of the last sink to a version that is no sink was refused, and its caller was "
+        "told that it went well"
+        if reply.ok
+        else "the refusal to reload the last sink to a "
+        "version that is no sink does not name the sink",
+        expected=f"a failed reload, with {LAST.name!r} in its message",
+        seen=f"{reply}",
     )
 
 

@@ -24,6 +24,7 @@ from hot_reload_conformance.bench.breakage import (
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.child import Died, in_child, peak_memory_bytes
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.planned import PlannedError, PlannedExit, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
@@ -115,7 +116,7 @@ HOSTILE = (
 )
 
 
-@check("HR-ISO-02", variants=HOSTILE, deadline_seconds=20)
+@check("HR-ISO-02", variants=HOSTILE, deadline_seconds=20, also=(Kind.REAL,))
 async def hostile_import(case: Case, body: str) -> None:
     answer = await in_child(
         type(case.adapter),
@@ -197,6 +198,7 @@ MOST_LOADS = 600
         ]
         or [Variant("one-load", "one-load")]
     ),
+    also=(Kind.REAL,),
 )
 async def executed_is_validated(case: Case, script: str) -> None:
     spec = PluginSpec()

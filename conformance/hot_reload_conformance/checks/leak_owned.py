@@ -12,6 +12,7 @@ from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.observe import turns
 from hot_reload_conformance.checks.stages import plain
+from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
@@ -29,6 +30,7 @@ _SOON = 5
     variants=[Variant("good reloads", False), Variant("failing reloads", True)],
     repeats=True,
     deadline_seconds=3 * IN_TIME_SECONDS,  # never a verdict: the reloads end long before it
+    also=(Kind.REAL,),
 )
 async def memory_flat(case: Case, failing: bool) -> None:
     if failing and "start" not in case.adapter.stages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
@@ -103,11 +104,33 @@ def _one_at_a_time(watching: Watching) -> None:
 async def _ended(watching: Watching, last: str) -> None:
     watching.case.expect(
         len(watching.runs) <= 2,
-        f"a storm of {STORM} changes or requests gave {len(watching.runs)} reloads",
+        f"a storm of changes or requests gave {len(watching.runs)} reloads",
         expected="the one that ran, and one follow-up",
         seen=", ".join(map(str, watching.runs)),
     )
     await watching.expect_serving(last, "after the storm what lies on disk does not run")
+
+
+def _drawn(seed: int) -> Doing:
+    """A storm of changes whose number and pauses are drawn."""
+
+    async def storm(watching: Watching) -> None:
+        dice = random.Random((watching.case.budget.seed or 0) * 1000 + seed)
+        last = 2 + dice.randint(1, STORM)
+        hold = Hold()
+        watching.case.recording.plan("start", hold, plugin=ALPHA.name, version="v02")
+        watching.save(version(2))
+        await watching.run(watching.pace.notice_seconds + 3 * watching.pace.quiet_seconds)
+        held(watching, hold)
+        for number in range(3, last + 1):
+            watching.save(version(number))
+            await watching.run(watching.pace.quiet_seconds * dice.choice((0.0, dice.random(), 1.5)))
+        _one_at_a_time(watching)
+        hold.open()
+        await watching.settle()
+        await _ended(watching, f"v{last:02}")
+
+    return storm
 
 
 STORMS: dict[str, Doing] = {
@@ -115,6 +138,7 @@ STORMS: dict[str, Doing] = {
     "changes-in-a-hook": _changes_in_a_hook,
     "requests-in-a-hook": _requests_in_a_hook,
     "requests-at-once": _requests_at_once,
+    **{f"drawn-{seed}-in-a-hook": _drawn(seed) for seed in range(3)},
 }
 
 
@@ -133,6 +157,7 @@ def _storms(adapter: type[HostAdapter]) -> Sequence[Variant]:
     kind=Kind.PROPERTY,
     ports=manual_ports,
     deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
 )
 async def storm(case: Case, do: Doing) -> None:
     watching = Watching(case)

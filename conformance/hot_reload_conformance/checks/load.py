@@ -50,7 +50,10 @@ async def setup_once(case: Case, script: str) -> None:
     await case.loaded(spec)
     began = _begun(case, before)
     if "start" not in began:
-        raise NotClaimed("no start hook was seen: the rendered plugin reports none")
+        raise NotClaimed(
+            "no start hook was seen: the rendered plugin reports none. Where your host has one "
+            "hook for the beginning, report it as start, whatever the host calls it"
+        )
     for hook in ("setup", "start"):
         if hook == "setup" and "setup" not in case.adapter.stages:
             continue
@@ -100,13 +103,20 @@ def _neither_twice(case: Case) -> None:
         seen.add((moment.serial, moment.what))
 
 
-@check("HR-LOAD-08", variants=[Variant(n, n) for n in ("plain", "held-start", "failing-start")])
+_ALONE = "failing-alone"
+_FIRST_USES = ("plain", "held-start", "failing-start", _ALONE)
+
+
+@check("HR-LOAD-08", variants=[Variant(n, n) for n in _FIRST_USES])
 async def one_load_for_many_waiters(case: Case, script: str) -> None:
     if script != "plain" and "start" not in case.adapter.stages:
         raise NotClaimed("no stage 'start' in `stages`: a load cannot be held open")
     spec = PluginSpec()
     case.write(spec)
     await case.register_lazy(spec.ref)
+    if script == _ALONE:
+        await _fails_once(case, spec)
+        return
     hold = Hold(raising(PlannedError, CAUSE) if script == "failing-start" else None)
     if script != "plain":
         case.recording.plan("start", hold, plugin=spec.name)
@@ -145,6 +155,22 @@ async def one_load_for_many_waiters(case: Case, script: str) -> None:
         "after concurrent first uses not exactly one generation serves",
         expected="one",
         seen=served,
+    )
+
+
+async def _fails_once(case: Case, spec: PluginSpec) -> None:
+    """A first use that fails is one load: the next use is the next attempt."""
+    if "import" not in case.adapter.stages:
+        raise NotClaimed("no stage 'import' in `stages`: a first use cannot be made to fail there")
+    case.recording.plan("import", raising(PlannedError, CAUSE), plugin=spec.name)
+    answer = await _used(case, spec)
+    loads = case.recording.count("import", spec.name)
+    case.expect(
+        loads == 1,
+        f"one first use that failed ran the plugin {loads} times: what it does as it is imported "
+        "is done again, and its error may be gone",
+        expected="one load, and its error",
+        seen=f"{loads} loads: {answer}",
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from hot_reload_conformance.adapter import Channel, PluginSpec
+from hot_reload_conformance.adapter import Channel, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.breakage import Breakage, load_breakages
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.leftovers import census, grown
-from hot_reload_conformance.check import check
-from hot_reload_conformance.verdict import Violation
+from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.contract.clause import Kind
+from hot_reload_conformance.verdict import NotClaimed, Violation
 
 STAGE_WORDS: Mapping[str, tuple[str, ...]] = {
     "read": ("read", "no such", "not found", "or found", "missing", "no file", "not exist"),
@@ -25,48 +28,91 @@ STAGE_WORDS: Mapping[str, tuple[str, ...]] = {
 """How hosts name a stage; one of these has to be read in the message."""
 
 
-@check("HR-LOAD-02", variants=load_breakages)
-async def failed_load_leaves_nothing(case: Case, breakage: Breakage) -> None:
-    # The same failure once before, under another name: what a host imports or caches
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Loads that fail one after the other, drawn by ``seed``, of plugins that are drawn."""
+
+    seed: int
+    breakages: tuple[Breakage, ...]
+    length: int = 6
+
+    def drawn(self, case: Case) -> list[tuple[Breakage, PluginSpec]]:
+        dice = random.Random((case.budget.seed or 0) * 1000 + self.seed)
+        names = ("alpha", "beta")
+        return [
+            (dice.choice(self.breakages), PluginSpec(name=dice.choice(names)))
+            for _ in range(self.length)
+        ]
+
+
+def _failures(adapter: type[HostAdapter]) -> list[Variant]:
+    single = load_breakages(adapter)
+    every = tuple(each.value for each in single)
+    return [*single, *(Variant(f"several, seed {n}", Several(n, every)) for n in range(3))]
+
+
+@check("HR-LOAD-02", variants=_failures, also=(Kind.PROPERTY,))
+async def failed_load_leaves_nothing(case: Case, failing: Breakage | Several) -> None:
+    alone = isinstance(failing, Breakage)
+    drawn = [(failing, PluginSpec())] if isinstance(failing, Breakage) else failing.drawn(case)
+    # The same failures once before, under another name: what a host imports or caches
     # on its first failure is not the plugin's.
-    breakage.apply(case, PluginSpec(name="warmup"))
-    await case.load("warmup")
-    breakage.sprung(case)
+    for number, breakage in enumerate(dict.fromkeys(breakage for breakage, _ in drawn)):
+        warmup = PluginSpec(name=f"warmup{number or ''}")
+        try:
+            breakage.apply(case, warmup)
+        except NotClaimed:
+            if alone:
+                raise
+            drawn = [each for each in drawn if each[0] is not breakage]
+            continue
+        await case.load(warmup.ref)
+        breakage.sprung(case)
+    if not drawn:
+        raise NotClaimed("several failures of a load: render() can show none of those drawn")
     registries, replies, before = await case.registries(), await case.replies(), await census()
-    spec = PluginSpec()
-    breakage.apply(case, spec)
-    await case.load(spec.ref)
-    breakage.sprung(case)
-    await case.expect_replies(
-        replies, f"the load failed ({breakage.name}), but a handler of the plugin answers"
-    )
-    left = await case.registries()
-    case.expect(
-        left == registries,
-        f"the load failed ({breakage.name}), but the host's registries are not as before",
-        expected=registries,
-        seen=left,
-    )
+    for breakage, spec in drawn:
+        breakage.apply(case, spec)
+        await case.load(spec.ref)
+        breakage.sprung(case)
+        await case.expect_replies(
+            replies, f"the load failed ({breakage.name}), but a handler of the plugin answers"
+        )
+        left = await case.registries()
+        case.expect(
+            left == registries,
+            f"the load failed ({breakage.name}), but the host's registries are not as before",
+            expected=registries,
+            seen=left,
+        )
+    how = "; then ".join(breakage.name for breakage, _ in drawn)
     more = grown(before, await census())
     case.expect(
         not more,
-        f"the load failed ({breakage.name}), but it left something behind: {'; '.join(more)}",
+        f"the load failed ({how}), but it left something behind: {'; '.join(more)}",
         expected="nothing more than before",
         seen="; ".join(more),
     )
+    for spec in dict.fromkeys(spec for _, spec in drawn):
+        replies = await _corrected(case, spec, replies, how)
+
+
+async def _corrected(case: Case, spec: PluginSpec, replies: list[str], how: str) -> list[str]:
+    """The next good load of ``spec`` works; gives what answers by then."""
     case.write(spec)
     reply = await case.load(spec.ref)
     case.expect(
         reply.ok,
-        f"after a load that failed ({breakage.name}), the corrected plugin does not load: "
+        f"after a load that failed ({how}), the corrected plugin does not load: "
         f"{reply.everything or 'no reason given'}",
         expected="loaded",
         seen="refused",
     )
     await case.expect_replies(
         [*replies, "v1"],
-        f"after a load that failed ({breakage.name}), the corrected plugin does not serve",
+        f"after a load that failed ({how}), the corrected plugin does not serve",
     )
+    return [*replies, "v1"]
 
 
 @check("HR-LOAD-03", variants=load_breakages)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from hot_reload_conformance import probe
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, Reply, implements
@@ -23,15 +24,24 @@ BETA = PluginSpec(name="beta")
 # HR-OBS-05
 
 
+Judge: TypeAlias = Callable[[Case], Awaitable[None]]
+"""What a variant brings: it sees to it that something is recorded, and looks at that."""
+
+
 @dataclass(frozen=True)
 class Deed:
     """One operation on a running ``alpha``, and what its record has to say."""
 
+    what: str
     operation: str
     act: Callable[[Case], Awaitable[Reply | None]]
     result: str = "success"
     plugin: str = "alpha"
     forced: bool = False
+
+    async def recorded(self, case: Case) -> None:
+        """That it leaves one record, which is right."""
+        await _recorded(case, self)
 
 
 async def _good(case: Case) -> Reply:
@@ -50,6 +60,10 @@ async def _forced(case: Case) -> Reply:
     return await case.force_reload("alpha")
 
 
+def _nobody(case: Case) -> Awaitable[Reply]:
+    return case.reload("nobody")
+
+
 async def _aborted(case: Case) -> None:
     if await cancelled(case) != "failure":
         raise CannotJudge("the reload ended before it could be cancelled")
@@ -66,45 +80,39 @@ def _bad_new(case: Case) -> Awaitable[Reply]:
 
 
 def _deeds(adapter: type[HostAdapter]) -> Sequence[Variant]:
-    found = {
-        "a load": Deed("load", _new, plugin="beta"),
-        "a failed load": Deed("load", _bad_new, "failure", plugin="beta"),
-        "a second load": Deed("load", lambda case: case.load("alpha"), "no success"),
-        "a reload": Deed("reload", _good),
-        "a failed reload": Deed("reload", _bad, "failure"),
-        "a forced reload": Deed("reload", _forced, forced=True),
-        "an unknown plugin": Deed(
-            "reload", lambda case: case.reload("nobody"), "no success", plugin="nobody"
-        ),
-    }
-    if Claim.RELOAD not in adapter.claims:
-        found = {name: each for name, each in found.items() if each.operation == "load"}
-    elif Claim.CANCEL in adapter.claims and "start" in adapter.stages:
-        found["a cancelled reload"] = Deed("reload", _aborted, "failure")
+    found = [
+        Deed("a load", "load", _new, plugin="beta"),
+        Deed("a failed load", "load", _bad_new, "failure", plugin="beta"),
+        Deed("a second load", "load", lambda case: case.load("alpha"), "no success"),
+    ]
+    if Claim.RELOAD in adapter.claims:
+        found += [
+            Deed("a reload", "reload", _good),
+            Deed("a failed reload", "reload", _bad, "failure"),
+            Deed("a forced reload", "reload", _forced, forced=True),
+            Deed("an unknown plugin", "reload", _nobody, "no success", plugin="nobody"),
+        ]
+        if Claim.CANCEL in adapter.claims and "start" in adapter.stages:
+            found.append(Deed("a cancelled reload", "reload", _aborted, "failure"))
     if Claim.UNLOAD in adapter.claims:
-        found["an unload"] = Deed("unload", lambda case: case.unload("alpha"))
+        found.append(Deed("an unload", "unload", lambda case: case.unload("alpha")))
     if Claim.ENABLE in adapter.claims:
-        found["a disable"] = Deed("disable", lambda case: case.disable("alpha"))
-    variants = [Variant(name, (name, each)) for name, each in found.items()]
+        found.append(Deed("a disable", "disable", lambda case: case.disable("alpha")))
+    judges: dict[str, Judge] = {each.what: each.recorded for each in found}
     if Claim.RELOAD in adapter.claims and implements(adapter, "acting_as"):
-        variants.append(Variant("a reload that a plugin asks for", None))
+        judges["a reload that a plugin asks for"] = _asked_for_by_a_plugin
         if "start" in adapter.stages:
-            variants.append(Variant("reloads of two actors at once", (_TWO, Deed("", _good))))
-    return variants
-
-
-_TWO = "two reloads at once"
+            judges["reloads of two actors at once"] = _of_two_actors
+    return [Variant(name, judge) for name, judge in judges.items()]
 
 
 @check("HR-OBS-05", variants=_deeds)
-async def audit(case: Case, value: tuple[str, Deed] | None) -> None:
-    if value is None:
-        await _asked_for_by_a_plugin(case)
-        return
-    what, deed = value
-    if what == _TWO:
-        await _of_two_actors(case)
-        return
+async def audit(case: Case, judge: Judge) -> None:
+    await judge(case)
+
+
+async def _recorded(case: Case, deed: Deed) -> None:
+    what = deed.what
     await _audited(case)
     await case.loaded(ALPHA)
     before = await _audited(case)
@@ -132,7 +140,7 @@ async def audit(case: Case, value: tuple[str, Deed] | None) -> None:
         expected="one",
         seen=[str(each) for each in new],
     )
-    _expect_record(case, new[0], deed, what, told=told)
+    _expect_record(case, new[0], deed, told=told)
     if before and new[0].when:
         case.expect(
             new[0].when >= before[-1].when,
@@ -150,8 +158,8 @@ async def audit(case: Case, value: tuple[str, Deed] | None) -> None:
         )
 
 
-def _expect_record(case: Case, record: AuditRecord, deed: Deed, what: str, *, told: bool) -> None:
-    case.tell(f"the audit record of {what}", seen=str(record))
+def _expect_record(case: Case, record: AuditRecord, deed: Deed, *, told: bool) -> None:
+    case.tell(f"the audit record of {deed.what}", seen=str(record))
     fields: list[tuple[str, object, bool]] = [
         ("what was done", record.operation, deed.operation in record.operation),
         ("to which plugin", record.plugin, record.plugin == deed.plugin),
@@ -170,8 +178,8 @@ def _expect_record(case: Case, record: AuditRecord, deed: Deed, what: str, *, to
     for name, seen, right in fields:
         case.expect(
             right,
-            f"the audit record of {what} does not tell {name}",
-            expected=f"{deed}",
+            f"the audit record of {deed.what} does not tell {name}",
+            expected=f"{deed.operation} of {deed.plugin}, {deed.result}",
             seen=repr(seen),
         )
 

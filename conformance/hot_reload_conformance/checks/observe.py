@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,11 @@ async def turns(count: int = TURNS) -> None:
         await asyncio.sleep(0)
 
 
+def any_hook(moment: Moment) -> bool:
+    """Whether ``moment`` is one of a hook, or of an import."""
+    return moment.what not in ("reply", "receive")
+
+
 @dataclass(slots=True)
 class Calls:
     """A call from outside at every begin and end of a hook, and what each was answered.
@@ -82,6 +87,9 @@ class Calls:
     """
 
     case: Case
+    event: Event | None = None
+    at: Callable[[Moment], bool] = any_hook
+    """The moments at which a call is made."""
     answers: list[tuple[str, list[str] | BaseException]] = field(default_factory=list)
     bound: bool = False
     """Whether the host takes calls from its own thread alone, as one that keeps an SQLite
@@ -90,7 +98,7 @@ class Calls:
 
     def __enter__(self) -> Calls:
         if not self._as_tasks:
-            self._from_another_thread("at rest")
+            self._from_another_thread("at rest", None)
             self.bound = any(isinstance(answer, BaseException) for _, answer in self.answers)
             self._running.clear()
             self.answers.clear()
@@ -101,28 +109,29 @@ class Calls:
         self.case.recording.listeners.remove(self._seen)
 
     def _seen(self, moment: Moment) -> None:
-        if moment.what in ("reply", "receive"):
+        if not self.at(moment):
             return
+        recording = self.case.recording
         if self.bound or self._as_tasks:
-            self._running.append(begin_in_hook(self._call(str(moment)), self.case.recording))
+            self._running.append(begin_in_hook(self._call(str(moment), self.event), recording))
         else:
-            self._from_another_thread(str(moment))
+            self._from_another_thread(str(moment), self.event)
 
     @property
     def _as_tasks(self) -> bool:
         recording = self.case.recording
         return recording.asynchronous or worker_thread.foreign(recording.loop)
 
-    def _from_another_thread(self, when: str) -> None:
-        thread = threading.Thread(target=lambda: _drive(self._call(when)), daemon=True)
+    def _from_another_thread(self, when: str, event: Event | None) -> None:
+        thread = threading.Thread(target=lambda: _drive(self._call(when, event)), daemon=True)
         self._running.append(thread)
         thread.start()
         # A host that holds calls while it swaps answers this one when it is done.
         thread.join(0.05)
 
-    async def _call(self, when: str) -> None:
+    async def _call(self, when: str, event: Event | None) -> None:
         try:
-            answer: list[str] | BaseException = await self.case.adapter.call()
+            answer: list[str] | BaseException = await self.case.adapter.call(event)
         except BaseException as error:
             answer = error
         self.answers.append((when, answer))

@@ -7,11 +7,9 @@ import asyncio
 import contextlib
 import importlib
 import io
-import os
 import re
 import threading
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from hot_reload import hooks
@@ -20,6 +18,7 @@ from hot_reload.outcome import Swapped
 from hot_reload.source.snapshot import take_snapshot
 from hot_reload_conformance.bench.containment import still_running
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.process_standing import Room, Standing
 from hot_reload_conformance.plugins.bare import BarePlugin, is_healthy
 from hot_reload_conformance.plugins.case import PluginCase
 from hot_reload_conformance.plugins.hook_run import HookRun, run_hook
@@ -165,7 +164,7 @@ async def cycle(case: PluginCase, _: Any) -> None:
             case.expect(gone.success, f"the plugin does not unload: {gone.describe()}")
             _no_mishaps(case, gone, "unload")
 
-        environment = dict(os.environ)
+        room = Room.take()
         await once()  # what a first use loads once and for all is no growth
         before, threads = Census.take(), set(threading.enumerate())
         cycles, began = 0, time.monotonic()
@@ -177,10 +176,10 @@ async def cycle(case: PluginCase, _: Any) -> None:
                 break
         still_running(set(threading.enumerate()) - threads)
         growth = Census.growth(before, Census.take(), ignoring=_noise)
-        kept = _set_since(environment)
+        kept = room.put_back()
         if kept:  # again: what a library sets once for all, at its first use, is no leak
             await once()
-            kept = [each for each in _set_since(environment) if each in kept]
+            kept = [each for each in room.put_back() if each in kept]
     grown = "; ".join(_summed(each) for each in growth.grown)
     case.tell(f"{cycles} cycles of load, reload, reload, unload", seen=grown or "no growth")
     case.expect(
@@ -198,20 +197,6 @@ async def cycle(case: PluginCase, _: Any) -> None:
         expected="the environment as before",
         seen=", ".join(kept),
     )
-
-
-def _set_since(environment: Mapping[str, str]) -> list[str]:
-    """The environment variables that are otherwise than in ``environment``; they are put back."""
-    found = sorted(
-        name
-        for name in environment.keys() | os.environ.keys()
-        if os.environ.get(name) != environment.get(name)
-    )
-    for name in found:
-        os.environ.pop(name, None)
-        if name in environment:
-            os.environ[name] = environment[name]
-    return found
 
 
 def _summed(difference: Difference) -> str:
@@ -243,9 +228,11 @@ def _no_mishaps(case: PluginCase, outcome: Any, what: str) -> None:
 
 @check("HR-PLUG-04", deadline_seconds=15)
 async def two_generations_coexist(case: PluginCase, _: Any) -> None:
+    before = Standing.take()
     async with case.engine() as engine:
         name = await case.loaded(engine)
         await case.exercised(engine.plugin(name))
+        running = Standing.take()
         outcome = await case.upgraded(engine, name)
         case.expect(
             isinstance(outcome, Swapped),
@@ -259,6 +246,16 @@ async def two_generations_coexist(case: PluginCase, _: Any) -> None:
         # The old one has been stopped by now: did that take anything from the new one?
         await case.exercised(engine.plugin(name))
         await _healthy(case, engine.plugin(name), "after the old generation was stopped")
+        gone = before.taken_back(running, Standing.take())
+        case.tell("look what the new generation has set in the process", seen=", ".join(gone))
+        case.expect(
+            not gone,
+            f"after a reload {', '.join(gone)} is as it was before the plugin was ever loaded: the "
+            "old generation's stop() took away, or put back, what the new one's start() had set. "
+            "In stop() look first whether it is still yours",
+            expected="what start() sets stands while a generation runs",
+            seen=", ".join(gone),
+        )
 
 
 async def _healthy(case: PluginCase, plugin: Any, when: str) -> None:

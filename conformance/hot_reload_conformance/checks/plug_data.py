@@ -6,12 +6,14 @@ import contextlib
 import copy
 import inspect
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from hot_reload import hooks
 from hot_reload.errors import StateError
 from hot_reload.events import LifecycleEvent, StageEntered
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.plugins.bare import HOOK_DEADLINE_SECONDS, BarePlugin, copied
 from hot_reload_conformance.plugins.case import PluginCase
 from hot_reload_conformance.plugins.examples import examples_of
@@ -24,7 +26,7 @@ from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 STATES_TRIED = 10
 
 
-@check("HR-PLUG-07")
+@check("HR-PLUG-07", also=(Kind.PROPERTY,))
 async def state_round_trip(case: PluginCase, _: Any) -> None:
     tried = 0
     for given in [None, *examples_of(case.subject.subject.states, STATES_TRIED)]:
@@ -144,7 +146,7 @@ in conftest.py, to have this checked:
 _COUNTS = tuple(Variant(f"{count}-events", count) for count in (1, 3, 20))
 
 
-@check("HR-PLUG-11", variants=_COUNTS)
+@check("HR-PLUG-11", variants=_COUNTS, also=(Kind.PROPERTY,))
 async def flush_delivers(case: PluginCase, value: Any) -> None:
     _observed(case)
     events = case.events(value)
@@ -202,7 +204,7 @@ async def _flushed_and_looked(case: PluginCase, bare: BarePlugin) -> tuple[HookR
     return flush, looked[0] if looked else None
 
 
-@check("HR-PLUG-12", deadline_seconds=15)
+@check("HR-PLUG-12", deadline_seconds=15, also=(Kind.PROPERTY, Kind.REAL))
 async def no_loss_under_reload(case: PluginCase, _: Any) -> None:
     """Events between reloads, and one at every stage of every reload."""
     _observed(case)
@@ -372,6 +374,11 @@ async def no_secrets(case: PluginCase, _: Any) -> None:
         outcome = await case.upgraded(engine, name)
         shown["what a reload reports"] = told(outcome)
         await engine.unload(name)
+        for how, config in _mistaken(case, secrets):
+            outcome = await engine.load(case.path, config=config)
+            if outcome.success:
+                await engine.unload(outcome.plugin)
+            shown[f"what a load reports {how}"] = told(outcome)
     shown["what it logs and prints"] = "\n".join(case.heard())
     found = [place for place, text in shown.items() if any(each in text for each in secrets)]
     case.tell("look for the secrets", seen=", ".join(found) or "nowhere")
@@ -382,3 +389,16 @@ async def no_secrets(case: PluginCase, _: Any) -> None:
         expected="the secret nowhere",
         seen=", ".join(found),
     )
+
+
+def _mistaken(case: PluginCase, secrets: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Configs with a mistake of the kind that people make, and the secrets still in them."""
+    found = []
+    for key, value in case.config.items():
+        left = {name: each for name, each in case.config.items() if name != key}
+        if not any(each in repr(left) for each in secrets):
+            continue
+        found.append((f"without {key!r}", left))
+        if isinstance(value, str):
+            found.append((f"with an empty {key!r}", {**left, key: ""}))
+    return found

@@ -20,6 +20,8 @@ from hot_reload_conformance.verdict import NotClaimed
 
 WHO = Event("who")
 SHUTDOWN = ("flush", "stop", "teardown")
+DRAIN = "reply"
+"""The place of a reload that waits for a call in flight."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def standing(place: Place | None) -> Place:
 
 async def ready(case: Case, place: Place) -> PluginSpec:
     """What ``place.operation`` needs before it; gives the plugin as it was written last."""
-    spec = plain_spec(case)
+    # With state a host may wait for calls before it is read, and the reload is undone there.
+    spec = PluginSpec() if place.hook == DRAIN else plain_spec(case)
     if place.operation == "load":
         case.write(spec)
         return spec
@@ -91,7 +94,18 @@ def planned_for(place: Place, spec: PluginSpec) -> str:
     return "v1" if place.owner == "old" else spec.version
 
 
-@check("HR-RACE-01", variants=variants_of_places, ports=patient)
+_TO_THE_DRAIN = 300
+"""Turns of the loop in which a reload gets through its hooks, of a few turns each."""
+
+
+def _cancelled(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    if Claim.HOOKS not in adapter.claims:
+        return variants_of_places(adapter)
+    drains = Variant("reload, while a call on the old one ends", Place("reload", "old", DRAIN))
+    return [*variants_of_places(adapter), drains]
+
+
+@check("HR-RACE-01", variants=_cancelled, ports=patient)
 async def cancel_anywhere(case: Case, at: Place | None) -> None:
     place = standing(at)
     spec = await ready(case, place)
@@ -100,16 +114,25 @@ async def cancel_anywhere(case: Case, at: Place | None) -> None:
     hold = Hold()
     version = planned_for(place, spec)
     case.recording.plan(place.hook, hold, plugin=spec.name, version=version)
+    if place.hook == DRAIN:
+        await _call_in_flight(case, hold)
     task = asyncio.ensure_future(contained(getattr(case.adapter, place.operation)(spec.ref)))
     try:
-        await hold.reached(task, optional(place))
+        if place.hook == DRAIN:
+            await turns(_TO_THE_DRAIN)  # where it waits for the call, if it does
+        else:
+            await hold.reached(task, optional(place))
         task.cancel()
         await turns()
     finally:
         hold.open()  # what comes after the commit may go on to its end
     done, _ = await patiently({task}, BOUND_SECONDS)
-    case.tell(f"{place.operation} {spec.ref}, cancelled in {place.owner} {place.hook}")
-    when = f"a {place.operation} that was cancelled in the {place.owner} one's {place.hook}"
+    if place.hook == DRAIN:
+        text = "while a call on the old one was in flight"
+    else:
+        text = f"in the {place.owner} one's {place.hook}"
+    case.tell(f"{place.operation} {spec.ref}, cancelled {text}")
+    when = f"a {place.operation} that was cancelled {text}"
     case.expect(
         bool(done),
         f"{when} did not end within {BOUND_SECONDS:g} s",
@@ -131,6 +154,20 @@ async def cancel_anywhere(case: Case, at: Place | None) -> None:
     fresh = bool(served) and (place.operation == "load" or served != was)
     await no_task_left(case, when, before, fresh=fresh)
     await _next_works(case, when, spec, bool(served))
+
+
+async def _call_in_flight(case: Case, hold: Hold) -> None:
+    """Begin a call on the plugin, which ends as ``hold`` is opened.
+
+    Raises:
+        NotClaimed: no call of this host's stays in its handler.
+    """
+    call = asyncio.ensure_future(contained(case.adapter.call(None)))
+    await turns()
+    if not hold.gate.arrived:
+        hold.open()
+        await call
+        raise NotClaimed("calls in flight: the handlers of this host's plugins cannot wait")
 
 
 async def contained(awaitable: Any) -> Any:

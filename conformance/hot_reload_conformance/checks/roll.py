@@ -252,24 +252,42 @@ async def revert_clears_error(case: Case, fault: Fault) -> None:
 @check("HR-ROLL-08", needs=[Claim.HOOKS], variants=few)
 async def setup_that_cannot_run_twice(case: Case, fault: Fault) -> None:
     await case.loaded(plain(case))
-    if case.recording.count("setup", "alpha") == 0:
-        raise NotClaimed("setup: this host has no such hook, so nothing runs twice")
+    # A host with one hook for both has a plugin set up in its start.
+    hooks = [each for each in ("setup", "start") if case.recording.count(each, "alpha")]
+    if not hooks:
+        raise NotClaimed(
+            "setup: the rendered plugin reports neither a setup nor a start hook, so nothing "
+            "runs twice"
+        )
+    hook = hooks[0]
     again: list[probe.Probe] = []
 
     def refuse(at: probe.Probe) -> None:
         again.append(at)
         raise PlannedError("this plugin is set up already")
 
-    if fault.stage != "setup":
-        case.recording.plan("setup", refuse, version="v1", times=1000)
+    if fault.stage != hook:
+        case.recording.plan(hook, refuse, version="v1", times=1000)
     arranged = fault.arrange(case, plain(case, "v2"))
     reply = await case.reload("alpha")
     arranged.require(reply)
     await turns(5)
     await case.expect_replies(
         ["v1"],
-        f"a reload failed ({fault.name}), and the old one is gone: its setup can run only once, "
+        f"a reload failed ({fault.name}), and the old one is gone: its {hook} can run only once, "
         + ("and the roll-back ran it again" if again else "and the roll-back did not restore it"),
+    )
+    if not again:
+        return
+    # What answers now may be what the second attempt had registered before it was refused.
+    case.write(plain(case, "v3"))
+    reply = await case.reload("alpha")
+    case.expect(
+        reply.ok,
+        f"a reload failed ({fault.name}), the roll-back ran the old one's {hook} again, which can "
+        f"run only once, and now the next good edit is refused: {reply.everything}",
+        expected="the old one as it was, and the edit reloaded",
+        seen="failed",
     )
 
 

@@ -73,6 +73,11 @@ async def failure_reported(case: Case, value: tuple[Fault, bool] | OneOfSeveral 
     reply = await fault.strike(case, plain(case, "v2"))
     if clean_up_fails and case.recording.count("stop", "alpha", "v2") == 0:
         raise NotClaimed("a failing clean-up: this host ran no stop on the half-started one")
+    expect_told(case, fault, reply)
+
+
+def expect_told(case: Case, fault: Fault, reply: Reply) -> None:
+    """``reply``, of a reload that met ``fault``, gives its caller the stage and the cause."""
     case.expect(
         not reply.ok,
         f"a reload failed ({fault.name}), but its caller was told that it went well",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
+from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Reply
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.graphs import CHAIN, PAIR, Edges, Graph
@@ -20,6 +20,7 @@ from hot_reload_conformance.checks.sample_states import (
     random_states,
     same,
 )
+from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.planned import (
     PlannedBase,
     PlannedCancel,
@@ -49,7 +50,7 @@ def states(adapter: type[HostAdapter]) -> Sequence[Variant]:
     return found
 
 
-@check("HR-STATE-01", variants=states)
+@check("HR-STATE-01", variants=states, also=(Kind.PROPERTY,))
 async def round_trip(case: Case, given: States | int | Followers) -> None:
     if isinstance(given, Followers):
         await _of_dependents(case, given.edges)
@@ -63,7 +64,9 @@ async def round_trip(case: Case, given: States | int | Followers) -> None:
         if before != [repr(value)]:
             raise CannotJudge(f"the plugin was given the state {value!r:.80}, but has {before}")
         case.write(STATEFUL.at(f"v{number}"))
+        mark = case.recording.mark()
         reply = await case.reload(STATEFUL.ref)
+        _handed_over(case, reply, value, mark)
         case.expect(
             reply.ok or not given.must,
             f"plain data in the state makes a reload fail: {value!r:.200}",
@@ -79,6 +82,18 @@ async def round_trip(case: Case, given: States | int | Followers) -> None:
             expected=repr(value)[:300],
             seen=(after[0] if after else "no answer")[:300],
         )
+
+
+def _handed_over(case: Case, reply: Reply, value: Any, mark: int) -> None:
+    """An empty state is one as well: a new version may begin with another."""
+    ran = {m.what for m in case.recording.moments[mark:] if m.phase == "end"}
+    case.expect(
+        not reply.ok or "get_reload_state" not in ran or "set_reload_state" in ran,
+        f"the old generation was asked for its state, gave {value!r:.80}, and the new one was "
+        "never given it",
+        expected="set_reload_state of the new one",
+        seen="no such call",
+    )
 
 
 async def _of_dependents(case: Case, edges: Edges) -> None:

@@ -11,6 +11,7 @@ from hot_reload_conformance.bench.begin import Ended, begin, begin_in_hook
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.observe import Calls
 from hot_reload_conformance.checks.sample_states import same
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.probe import Probe
@@ -63,28 +64,27 @@ async def no_lost_update(case: Case, during: While | None) -> None:
     if during is None:
         await _update_in_flight(case)
         return
-    adds: list[asyncio.Future[Ended[list[str]]]] = []
     version = "v2" if during.owner == "new" else "v1"
 
-    def add(moment: Moment) -> None:
+    def there(moment: Moment) -> bool:
         # At its begin and at its end: the state is read and written between them.
-        if (moment.version, moment.what) == (version, during.what) and moment.serial not in modules:
-            call = case.adapter.call(Event("add", 1))
-            adds.append(begin_in_hook(call, case.recording))
+        hook = (moment.version, moment.what)
+        return hook == (version, during.what) and moment.serial not in modules
 
     modules = {m.serial for m in case.recording.moments if m.what == "import"}
     if during.fails:
         action = raising(PlannedError)
         case.recording.plan("on_reload:end", action, plugin=STATEFUL.name, version="v2")
     case.write(STATEFUL.at("v2"))
-    case.recording.listeners.append(add)
-    reply = await case.reload(STATEFUL.ref)
-    case.recording.listeners.remove(add)
+    with Calls(case, Event("add", 1), at=there) as calls:
+        reply = await case.reload(STATEFUL.ref)
+    adds = [answer for _, answer in await calls.finished()]
+    case.tell(f"call add 1, {len(adds)} times while the reload ran")
     if not adds:
         raise NotClaimed(f"{during.owner} {during.what}: this host's reload runs no such hook")
     if reply.ok == during.fails:
         raise CannotJudge(f"the reload was to {'fail' if during.fails else 'work'}: {reply}")
-    answered = await _answered(case, adds)
+    answered = sum(1 for answer in adds if isinstance(answer, list) and answer)
     await _expect_count(case, 100, answered, len(adds), during.text)
 
 

@@ -20,7 +20,7 @@ from hot_reload_conformance.checks.observe import (
 from hot_reload_conformance.checks.stages import plain
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.dialect import PACKAGE_HANDLERS
-from hot_reload_conformance.verdict import CannotJudge, NotClaimed
+from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
 
 
 @check(
@@ -66,20 +66,36 @@ async def same_size_same_second(case: Case, package: bool) -> None:
                 )
             case.tell(f"bytecode in play: {bytecode or 'none'}")
             await case.reloaded(spec(version), write=False)
-            kept = "its bytes"
-            if package:
-                kept += ", or keeps the modules that it has (then HR-SWAP-04 fails as well)"
-            why = (
-                f"the host took stale code from a bytecode file ({bytecode})"
-                if bytecode
-                else f"the host looks at size and time of the file, not at {kept}"
-            )
             where = " of a package's own module" if package else ""
-            await case.expect_replies(
-                [version],
-                f"an edit{where} of the same size in the same second was not taken, though the "
-                f"reload said ok: {why}",
-            )
+            try:
+                await case.expect_replies(
+                    [version],
+                    f"an edit{where} of the same size in the same second was not taken, though "
+                    "the reload said ok",
+                )
+            except Violation as stale:
+                why = await _why_stale(case, spec(version), _main(files))
+                raise Violation(
+                    f"{stale.message}: {why}", expected=stale.expected, seen=stale.seen
+                ) from None
+
+
+async def _why_stale(case: Case, spec: PluginSpec, main: Path) -> str:
+    """Found out by the same edit once more, without the bytecode that was there."""
+    bytecode = _bytecode_of(case, main)
+    if bytecode:
+        for path in _bytecode_files(case, main):
+            path.unlink()
+        case.tell("once more without the bytecode, to see where the stale code came from")
+        case.write(spec, same_second=True)
+        with contextlib.suppress(Violation):
+            await case.reloaded(spec, write=False)
+            if await case.replies() == [spec.version]:
+                return f"the host took stale code from a bytecode file ({bytecode})"
+    kept = "its bytes"
+    if spec.package:
+        kept += ", or keeps the modules that it has (then HR-SWAP-04 fails as well)"
+    return f"the host looks at size and time of the file, not at {kept}"
 
 
 def _sizes_and_times(files: dict[str, Path]) -> list[tuple[int, int]]:
@@ -92,11 +108,18 @@ def _main(files: dict[str, Path]) -> Path:
 
 def _bytecode_of(case: Case, main: Path) -> str:
     """The bytecode files that stand for the plugin now, as words."""
-    found = {str(path.relative_to(case.workdir)) for path in case.workdir.rglob("*.pyc")}
+    return ", ".join(
+        str(each.relative_to(case.workdir) if each.is_relative_to(case.workdir) else each)
+        for each in _bytecode_files(case, main)
+    )
+
+
+def _bytecode_files(case: Case, main: Path) -> list[Path]:
+    found = set(case.workdir.rglob("*.pyc"))
     cached = Path(importlib.util.cache_from_source(str(main)))
-    if cached.is_file() and not cached.is_relative_to(case.workdir):
-        found.add(str(cached))
-    return ", ".join(sorted(found))
+    if cached.is_file():
+        found.add(cached)
+    return sorted(found)
 
 
 @contextlib.contextmanager

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
-from hot_reload_conformance.checks.hang import Hold
 from hot_reload_conformance.checks.observe import (
     NOT_HOOKS,
     SHUTDOWN,
     Calls,
-    in_background,
     serial_of,
     turns,
     who,
 )
 from hot_reload_conformance.checks.stages import good_and_failing, plain
-from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.recording import Moment
-from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
+from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 
 def _starts(adapter: type[HostAdapter]) -> tuple[Variant, ...]:
@@ -54,8 +47,13 @@ async def start_before_stop(case: Case, slow: bool | str | None) -> None:
     stops = [m.order for m in moments if (m.serial, m.what, m.phase) == (old, "stop", "begin")]
     starts = [m.order for m in moments if (m.version, m.what, m.phase) == ("v2", "start", "end")]
     if not stops or not starts:
+        missing = " and ".join(
+            [each for each, seen in (("stop", stops), ("start", starts)) if not seen]
+        )
         raise CannotJudge(
-            "the host claims hooks, but the old one's stop or the new one's start never ran"
+            f"the host claims hooks, but no {missing} was seen in a reload. Where your host has "
+            "one hook for the beginning or the end, report it as start or stop, whatever the "
+            "host calls it"
         )
     case.expect(
         starts[0] < stops[0],
@@ -129,50 +127,90 @@ async def never_absent(case: Case, fault: Fault | bool | None) -> None:
         raise CannotJudge("no hook of the plugin ran during a reload: there was no moment to call")
 
 
-@check(
-    "HR-SWAP-07",
-    variants=[Variant("no state", False), Variant("with state", True)],
-)
-async def hook_order(case: Case, state: bool) -> None:
+_DEPENDENT = "dependent"
+
+
+def _orders(adapter: type[HostAdapter]) -> tuple[Variant, ...]:
+    found: tuple[Variant, ...] = (Variant("no state", False), Variant("with state", True))
+    if Claim.DEPENDENCIES in adapter.claims:
+        found += (Variant("of a dependent", _DEPENDENT),)
+    return found
+
+
+@check("HR-SWAP-07", variants=_orders)
+async def hook_order(case: Case, state: bool | str) -> None:
+    if state == _DEPENDENT:
+        await _of_a_dependent(case)
+        return
     if state and Claim.STATE not in case.claims:
         raise NotClaimed("not claimed: state. The order of the state hooks was not looked at.")
-    await case.loaded(PluginSpec(state=state))
+    await case.loaded(PluginSpec(state=bool(state)))
     for version in ("v2", "v3"):
         old = serial_of(await who(case))
         mark = case.recording.mark()
-        await case.reloaded(PluginSpec(version=version, state=state))
+        await case.reloaded(PluginSpec(version=version, state=bool(state)))
         await turns()
         moments = [m for m in case.recording.moments[mark:] if m.what not in NOT_HOOKS]
-        seen = [
-            f"{'old' if m.serial == old else 'new'} {m.what}" for m in moments if m.phase == "begin"
-        ]
-        if len(seen) < 2:
-            raise CannotJudge("the host claims hooks, but hardly any ran in a reload")
-        twice = sorted({each for each in seen if seen.count(each) > 1})
-        case.expect(not twice, f"a hook ran more than once in one reload: {', '.join(twice)}")
-        declared = list(case.adapter.hook_order)
-        extra = [each for each in seen if each not in declared]
-        case.expect(
-            not extra,
-            f"a hook ran in a reload that the declared order does not have: {', '.join(extra)}",
-            expected=declared,
-            seen=seen,
-        )
-        case.expect(
-            _looks_at_health(case, seen),
-            "health_check was never called: the adapter declares it in hook_order, and a reload "
-            "to a version that is not well would succeed",
-            expected="new health_check, before the commit",
-            seen=seen,
-        )
-        _universal_order(case, moments, old)
-        wanted = [each for each in declared if each in seen]
-        case.expect(
-            seen == wanted,
-            "the hooks ran in another order than the adapter declares in hook_order",
-            expected=wanted,
-            seen=seen,
-        )
+        _as_declared(case, moments, old, "in a reload")
+
+
+async def _of_a_dependent(case: Case) -> None:
+    """Whoever is reloaded with what it needs goes through the same hooks."""
+    base = PluginSpec(name="base", state=Claim.STATE in case.claims)
+    user = PluginSpec(name="user", dependencies=("base",), state=base.state)
+    await case.loaded(base)
+    await case.loaded(user)
+    mark = case.recording.mark()
+    before = {m.serial for m in case.recording.moments[:mark] if m.plugin == user.name}
+    await case.reloaded(base.at("v2"))
+    await turns()
+    moments = [
+        m
+        for m in case.recording.moments[mark:]
+        if m.plugin == user.name and m.what not in NOT_HOOKS
+    ]
+    if not any(m.serial not in before for m in moments):
+        raise NotClaimed("dependents that are reloaded too: this host leaves them running")
+    old = next((m.serial for m in moments if m.serial in before), -1)
+    _as_declared(case, moments, old, "in a reload of 'user' with 'base', which it needs")
+
+
+def _as_declared(case: Case, moments: list[Moment], old: int, when: str) -> None:
+    """The hooks of one plugin in one reload, the old one's with the number ``old``."""
+    seen = [
+        f"{'old' if m.serial == old else 'new'} {m.what}" for m in moments if m.phase == "begin"
+    ]
+    if len(seen) < 2:
+        raise CannotJudge(f"the host claims hooks, but hardly any ran {when}")
+    twice = sorted({each for each in seen if seen.count(each) > 1})
+    case.expect(
+        not twice,
+        f"a hook ran more than once {when.replace('a reload', 'one reload')}: {', '.join(twice)}",
+    )
+    declared = list(case.adapter.hook_order)
+    extra = [each for each in seen if each not in declared]
+    case.expect(
+        not extra,
+        f"a hook ran {when} that the declared order does not have: {', '.join(extra)}",
+        expected=declared,
+        seen=seen,
+    )
+    case.expect(
+        _looks_at_health(case, seen),
+        f"health_check was never called {when}: the adapter declares it in hook_order, and a "
+        "reload to a version that is not well would succeed",
+        expected="new health_check, before the commit",
+        seen=seen,
+    )
+    _universal_order(case, moments, old)
+    wanted = [each for each in declared if each in seen]
+    case.expect(
+        seen == wanted,
+        "the hooks ran in another order than the adapter declares in hook_order"
+        + (f", {when}" if when != "in a reload" else ""),
+        expected=wanted,
+        seen=seen,
+    )
 
 
 def _looks_at_health(case: Case, seen: list[str]) -> bool:
@@ -211,94 +249,3 @@ def _universal_order(case: Case, moments: list[Moment], old: int) -> None:
                 f"the old one's {gone} came before the new one's {new} had ended: a host that "
                 "claims blue-green may shut the old one down only when nothing can fail any more",
             )
-
-
-def _flights(adapter: type[HostAdapter]) -> Sequence[Variant]:
-    found = [Variant("ends in time", "ends"), Variant("never ends", "never")]
-    if Claim.UNLOAD in adapter.claims:
-        found.append(Variant("unload", "unload"))
-    return found
-
-
-@check("HR-SWAP-10", needs=[Claim.HOOKS], kind=Kind.SIMULATION, variants=_flights)
-async def calls_in_flight_finish(case: Case, script: str) -> None:
-    await case.loaded(PluginSpec())
-    old = serial_of(await who(case))
-    if not case.recording.asynchronous:
-        raise NotClaimed("calls in flight: the handlers of this host's plugins cannot wait")
-    hold = Hold()
-    case.recording.plan("reply", hold, version="v1")
-    call = in_background(case.adapter.call())
-    await turns()
-    if not hold.entered.is_set():
-        raise NotClaimed("calls in flight: render the handlers with probe.areply() to show them")
-    mark = case.recording.mark()
-    case.tell("a call is in flight on v1")
-    unloads = script == "unload"
-    verb = "unloaded" if unloads else "reloaded"
-    if unloads:
-        reload = in_background(case.unload("alpha"))
-    else:
-        case.write(PluginSpec(version="v2"))
-        reload = in_background(case.reload("alpha"))
-    if script == "never":
-        bound_seconds = 4 * case.ports.drain_deadline_seconds
-        done, _ = await patiently({reload}, bound_seconds)
-        call.cancel()
-        case.expect(
-            bool(done),
-            "a reload waits without end for a call in flight that does not end: a drain needs a "
-            "deadline",
-            expected=f"an end within {bound_seconds:g} s",
-            seen="still waiting",
-        )
-        await asyncio.wait({call})
-        if (await reload).ok:
-            message = "after a drain that ran into its deadline, v2 is not on"
-            await case.expect_replies(["v2"], message)
-            return
-        # A host may rather give the reload up than end the call, as long as it says so.
-        message = "a reload was given up as its drain ran into the deadline, and v1 is not on"
-        await case.expect_replies(["v1"], message)
-        return
-    await turns()
-    begun = _stops(case, mark, old)
-    hold.open.set()
-    case.expect(
-        not begun,
-        "the old one's stop began while a call on it was still in flight",
-        expected="the call's end, then stop",
-        seen="stop began first",
-    )
-    done, _ = await patiently({call, reload}, 5)
-    if call not in done or call.exception() is not None:
-        error = call.exception() if call in done else None
-        raise Violation(
-            f"a call that was in flight when its plugin was {verb} got no answer: "
-            f"{type(error).__name__ if error else 'it never ended'}",
-            expected=["v1"],
-            seen=repr(error),
-        )
-    case.expect(
-        call.result() == ["v1"],
-        "a call that began on the old one was not answered by it",
-        expected=["v1"],
-        seen=call.result(),
-    )
-    what = "an unload" if unloads else "a reload"
-    case.expect((await reload).ok, f"{what} with a call in flight failed")
-    await turns()
-    if not _stops(case, mark, old):
-        raise CannotJudge("the old one's stop was never seen")
-    if unloads:
-        await case.expect_replies([], "after the call in flight ended, what was unloaded serves")
-    else:
-        await case.expect_replies(["v2"], "after the call in flight ended, v2 does not serve")
-
-
-def _stops(case: Case, mark: int, serial: int) -> list[Moment]:
-    return [
-        moment
-        for moment in case.recording.moments[mark:]
-        if (moment.serial, moment.what, moment.phase) == (serial, "stop", "begin")
-    ]

@@ -11,6 +11,7 @@ from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold
 from hot_reload_conformance.bench.watching import ALPHA, Watching, manual_ports
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
@@ -246,6 +247,7 @@ def _ways_to_converge(adapter: type[HostAdapter]) -> Sequence[Variant]:
     variants=_ways_to_converge,
     ports=manual_ports,
     deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
 )
 async def converges(case: Case, what: tuple[str, Doing]) -> None:
     text, do = what

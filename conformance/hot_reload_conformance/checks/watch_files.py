@@ -8,7 +8,10 @@ from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.watching import ALPHA, Watching, manual_ports
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.flow import added
+from hot_reload_conformance.checks.guard import receivers
 from hot_reload_conformance.checks.watch import DEADLINE_SECONDS, planned, version
+from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 from hot_reload_fixtures.mutators import SaveStyle
 
@@ -25,7 +28,13 @@ def _styles(adapter: type[HostAdapter]) -> Sequence[Variant]:
     return found
 
 
-@check("HR-WATCH-02", variants=_styles, ports=manual_ports, deadline_seconds=DEADLINE_SECONDS)
+@check(
+    "HR-WATCH-02",
+    variants=_styles,
+    ports=manual_ports,
+    deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
+)
 async def save_styles(case: Case, style: SaveStyle | str) -> None:
     watching = Watching(case)
     first = version(1)
@@ -133,7 +142,13 @@ def _new(adapter: type[HostAdapter]) -> Sequence[Variant]:
     return [Variant(k, each) for k, each in NEW.items() if packages or k != "copied-package"]
 
 
-@check("HR-WATCH-09", variants=_new, ports=manual_ports, deadline_seconds=DEADLINE_SECONDS)
+@check(
+    "HR-WATCH-09",
+    variants=_new,
+    ports=manual_ports,
+    deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
+)
 async def new_file(
     case: Case, what: tuple[str, Callable[[Watching], Awaitable[list[str]]]]
 ) -> None:
@@ -220,6 +235,26 @@ async def _renamed_away(watching: Watching) -> None:
     watching.expect_runs(0, "moving a file away and back changes nothing")
 
 
+async def _last_sink(watching: Watching) -> None:
+    """Not even this policy may leave events without a sink (HR-GUARD-01)."""
+    case, spec = watching.case, PluginSpec(name="writer", sink=True)
+    await added(case, spec)
+    if await receivers(case) != [spec.name]:
+        raise CannotJudge("emit() reached no sink before anything was deleted")
+    path = watching.path(spec)
+    path.unlink()
+    watching.hint(path)
+    watching.noted(spec.name, "delete it")
+    await watching.run(watching.pace.delete_grace_seconds)
+    await watching.settle()
+    case.expect(
+        await receivers(case) == [spec.name],
+        "the file of the last sink was deleted, and the sink was unloaded: events reach no sink",
+        expected="the last sink stays, and status or log say that its file is gone",
+        seen="no sink",
+    )
+
+
 DELETES: dict[str, Callable[[Watching], Awaitable[None]]] = {
     "deleted": _deleted,
     "recreated": _recreated("other-bytes"),
@@ -228,11 +263,19 @@ DELETES: dict[str, Callable[[Watching], Awaitable[None]]] = {
 }
 
 
+def _deletes(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    found = [Variant(*each) for each in DELETES.items()]
+    if Claim.SINKS in adapter.claims and adapter.pace.unloads_deleted:
+        found.append(Variant("the-last-sink", _last_sink))
+    return found
+
+
 @check(
     "HR-WATCH-10",
-    variants=[Variant(*each) for each in DELETES.items()],
+    variants=_deletes,
     ports=manual_ports,
     deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
 )
 async def deletion_policy(case: Case, do: Callable[[Watching], Awaitable[None]]) -> None:
     watching = Watching(case)
@@ -264,13 +307,29 @@ async def _input_edits(watching: Watching, styles: Sequence[SaveStyle]) -> None:
 
 
 async def _input_during_reload(watching: Watching) -> None:
-    path = watching.path(READER).parent / WORDS
-    planned(watching, "import", READER.at("v02"), lambda: watching.put(path, b"other", told=False))
+    # As it starts: before, it has read nothing yet, and may not have declared the file either.
+    path, last = watching.path(READER).parent / WORDS, "start:end"
+    planned(watching, last, READER.at("v02"), lambda: watching.put(path, b"other", told=False))
     watching.save(READER.at("v02"))
     await watching.settle()
     await watching.settle()
     watching.expect_runs(
         2, f"an edit of {WORDS} while the plugin that declares it is reloaded is an edit"
+    )
+
+
+async def _undeclared(watching: Watching) -> None:
+    """A version that declares the file no more."""
+    path = watching.path(READER).parent / WORDS
+    watching.save(version(2))
+    await watching.settle()
+    await watching.expect_serving("v02", "an edited plugin that declares no input does not run")
+    watching.runs.clear()
+    watching.put(path, b"nobody's words")
+    watching.noted(ALPHA.name, f"save {WORDS}")
+    await watching.settle()
+    watching.expect_runs(
+        0, f"an edit of {WORDS}, which the version that runs does not declare any more, is none"
     )
 
 
@@ -281,14 +340,21 @@ INPUTS: dict[str, Callable[[Watching], Awaitable[None]]] = {
         w, [SaveStyle.DELETE_AND_CREATE, SaveStyle.SAME_SIZE_AND_MTIME, SaveStyle.OLDER_MTIME]
     ),
     "during-a-reload": _input_during_reload,
+    "declared-no-more": _undeclared,
 }
+
+
+def _inputs(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    hooks = Claim.HOOKS in adapter.claims
+    return [Variant(*each) for each in INPUTS.items() if hooks or each[0] != "during-a-reload"]
 
 
 @check(
     "HR-WATCH-14",
-    variants=[Variant(*each) for each in INPUTS.items()],
+    variants=_inputs,
     ports=manual_ports,
     deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
 )
 async def declared_inputs(case: Case, do: Callable[[Watching], Awaitable[None]]) -> None:
     watching = Watching(case)

@@ -16,6 +16,7 @@ from hot_reload_conformance.bench.leftovers import census, grown, only_new_objec
 from hot_reload_conformance.bench.watching import ALPHA, Watching, manual_ports
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.watch import DEADLINE_SECONDS, failing, held, version
+from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.planned import PlannedExit, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 from hot_reload_fixtures.hints import ScriptedHints
@@ -159,7 +160,13 @@ def _troubles(adapter: type[HostAdapter]) -> Sequence[Variant]:
     return [Variant(k, each) for k, each in TROUBLES.items() if hooks or k != "failing-start"]
 
 
-@check("HR-WATCH-11", variants=_troubles, ports=manual_ports, deadline_seconds=DEADLINE_SECONDS)
+@check(
+    "HR-WATCH-11",
+    variants=_troubles,
+    ports=manual_ports,
+    deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
+)
 async def survives(case: Case, what: tuple[str, Doing]) -> None:
     text, do = what
     watching = Watching(case)
@@ -293,6 +300,7 @@ SWITCHES: dict[str, Doing] = {
     variants=[Variant(*each) for each in SWITCHES.items()],
     ports=manual_ports,
     deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
 )
 async def switch(case: Case, do: Doing) -> None:
     watching = Watching(case)
@@ -391,7 +399,13 @@ def _stops(adapter: type[HostAdapter]) -> Sequence[Variant]:
     return [*found, Variant("often", None)]
 
 
-@check("HR-WATCH-13", variants=_stops, ports=manual_ports, deadline_seconds=DEADLINE_SECONDS)
+@check(
+    "HR-WATCH-13",
+    variants=_stops,
+    ports=manual_ports,
+    deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
+)
 async def stop_is_final(case: Case, what: tuple[str, Doing] | None) -> None:
     watching = Watching(case)
     if what is None:

@@ -12,6 +12,7 @@ from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.watching import ALPHA, Watching, manual_ports
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.watch import DEADLINE_SECONDS, version
+from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.probe import Probe
 from hot_reload_fixtures.mutators import SaveStyle
 
@@ -105,7 +106,13 @@ async def _lookalike(watching: Watching, spec: PluginSpec) -> None:
     await watching.expect_serving(["v01", "w02"], f"{words}, but its edits are ignored")
 
 
-@check("HR-WATCH-07", variants=_ignores, ports=manual_ports, deadline_seconds=DEADLINE_SECONDS)
+@check(
+    "HR-WATCH-07",
+    variants=_ignores,
+    ports=manual_ports,
+    deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
+)
 async def ignores(case: Case, what: tuple[str, Act] | str) -> None:
     watching = Watching(case)
     if isinstance(what, str):
@@ -157,6 +164,7 @@ OWN_WRITES: dict[str, tuple[str, Callable[[Watching, Probe], None]]] = {
     variants=[Variant(*each) for each in OWN_WRITES.items()],
     ports=manual_ports,
     deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
 )
 async def no_self_trigger(case: Case, what: tuple[str, Callable[[Watching, Probe], None]]) -> None:
     text, act = what

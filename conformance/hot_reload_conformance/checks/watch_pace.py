@@ -17,6 +17,7 @@ from hot_reload_conformance.bench.watching import (
 )
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.watch import DEADLINE_SECONDS, held, version
+from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.verdict import CannotJudge
 from hot_reload_fixtures.mutators import SaveStyle, torn_save
 
@@ -93,7 +94,13 @@ def _bursts(adapter: type[HostAdapter]) -> Sequence[Variant]:
     return [Variant(k, (k, do)) for k, do in BURSTS.items() if packages or k != "package"]
 
 
-@check("HR-WATCH-03", variants=_bursts, ports=manual_ports, deadline_seconds=DEADLINE_SECONDS)
+@check(
+    "HR-WATCH-03",
+    variants=_bursts,
+    ports=manual_ports,
+    deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
+)
 async def coalesces(case: Case, what: tuple[str, Doing]) -> None:
     name, do = what
     watching = Watching(case)
@@ -154,7 +161,19 @@ def _jumping(jump_seconds: float) -> Doing:
     return do
 
 
+async def _as_it_is_switched_on(watching: Watching) -> None:
+    """What was edited a moment before may be half of what is to come."""
+    await watching.driven(watching.case.adapter.disable_watch(), "disable_watch")
+    watching.save(version(2))
+    await watching.run(watching.pace.notice_seconds + 2 * watching.pace.quiet_seconds)
+    watching.save(version(3))
+    await watching.run(watching.pace.quiet_seconds * 0.2)
+    await watching.driven(watching.case.adapter.enable_watch(), "enable_watch")
+    await watching.settle()
+
+
 QUIET: dict[str, tuple[str, Doing]] = {
+    "switched-on": ("as the watch was switched on, ", _as_it_is_switched_on),
     "two-edits": ("", _constant(2)),
     "constant-edits": ("", _constant(50)),
     "while-another-loads": ("while another plugin was reloaded, ", _while_it_loads),
@@ -164,8 +183,12 @@ QUIET: dict[str, tuple[str, Doing]] = {
 
 
 def _quiet(adapter: type[HostAdapter]) -> Sequence[Variant]:
-    hooks = Claim.HOOKS in adapter.claims
-    return [Variant(k, each) for k, each in QUIET.items() if hooks or k != "while-another-loads"]
+    needs = {"while-another-loads": Claim.HOOKS, "switched-on": Claim.ENABLE_WATCH}
+    return [
+        Variant(k, each)
+        for k, each in QUIET.items()
+        if k not in needs or needs[k] in adapter.claims
+    ]
 
 
 @check("HR-WATCH-04", variants=_quiet, ports=manual_ports, deadline_seconds=DEADLINE_SECONDS)
@@ -344,7 +367,13 @@ def _halves(adapter: type[HostAdapter]) -> Sequence[Variant]:
     ]
 
 
-@check("HR-WATCH-06", variants=_halves, ports=manual_ports, deadline_seconds=DEADLINE_SECONDS)
+@check(
+    "HR-WATCH-06",
+    variants=_halves,
+    ports=manual_ports,
+    deadline_seconds=DEADLINE_SECONDS,
+    also=(Kind.REAL,),
+)
 async def torn_file_never_runs(case: Case, do: Doing) -> None:
     watching = Watching(case)
     await watching.serving(version(1))

@@ -9,12 +9,13 @@ CLAUSES = (
         "MUST",
         claims="sinks",
         kinds="E M S",
-        text="The last sink cannot be removed, unloaded, disabled, or lost by a config change or "
-        "a failed reload; the refusal is clear.",
+        text="The last sink cannot be removed, unloaded, disabled, or lost by a config change, by "
+        "the deletion of its file, or by a reload that fails or brings a version that is no sink; "
+        "the refusal is clear.",
         why="The service is up, looks well, and writes nowhere: "
         "https://github.com/elastic/logstash/issues/12688",
         fix="Ask one guard in every path that can take a sink out (remove, unload, disable, "
-        "config, failed reload), under the lock that the change needs, and name the sink in "
+        "config, deletion, reload), under the lock that the change needs, and name the sink in "
         "the refusal.",
     ),
     clause(

@@ -128,7 +128,8 @@ CLAUSES = (
         "Exception` does not catch it: "
         "https://docs.python.org/3/library/exceptions.html#SystemExit",
         fix="Catch BaseException around every call into a plugin and turn it into a failed "
-        "reload; let only KeyboardInterrupt and your own cancellation through.",
+        "reload, KeyboardInterrupt too, since a plugin can raise it; let only your own "
+        "cancellation through, and a real Ctrl-C, which a handler of SIGINT knows of.",
     ),
     clause(
         "HR-ROLL-11",

@@ -23,6 +23,8 @@ SCHEMA = "hot-reload-host/1"
 _WORKDIR = re.compile(r"(/[^\s'\":,()]*)?/hot-reload-[A-Za-z0-9_]{8}\b")
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 _INSTALLED = re.compile(r"(/[^\s'\":,()]*)?/(?=(site-packages|python3\.\d+|conformance/hosts)/)")
+_ENVIRONMENT = re.compile(r"/[^\s'\":,()]*/\w+-[0-9a-f]{12}(?=/)")
+"""The host's own environment, by the name that it has in the cache: a path may be cut behind it."""
 _OF_A_PROCESS = re.compile(r"(?<=#)\d{6,}|(?<=\[)\d{2,}(?=\])|(?<=127\.0\.0\.1:)\d+")
 """Serial numbers of a host's process, process ids, ports: others in every run."""
 
@@ -81,12 +83,17 @@ def _quiet(result: CheckResult) -> CheckResult:
         )
         for number, each in enumerate(result.findings)
     ]
-    reason = _plain(result.reason)
-    return replace(result, findings=tuple(findings), reason=reason, duration_seconds=0.0)
+    return replace(
+        result,
+        findings=tuple(findings),
+        reason=_plain(result.reason),
+        left_out=tuple(replace(each, why=_plain(each.why)) for each in result.left_out),
+        duration_seconds=0.0,
+    )
 
 
 def _plain(text: str) -> str:
-    text = _INSTALLED.sub("…/", _WORKDIR.sub("…", text))
+    text = _ENVIRONMENT.sub("…", _INSTALLED.sub("…/", _WORKDIR.sub("…", text)))
     return _OF_A_PROCESS.sub("…", _ADDRESS.sub("0x…", text))
 
 

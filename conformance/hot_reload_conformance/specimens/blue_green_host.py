@@ -94,7 +94,9 @@ class BlueGreenHost(Loading):
     async def call(self, event: Event | None) -> list[str]:
         replies: list[str] = []
         for name in list(self.live):
-            while name in self.gates:  # its state is on the way to the new generation
+            # Its state is on the way to the new generation; its own hooks would wait for
+            # themselves, and are answered at once.
+            while name in self.gates and not self.inside(name):
                 await self.opened[name].wait()
             generation = self.live.get(name)
             if generation and generation.enabled and not generation.plugin.is_sink:
@@ -170,6 +172,8 @@ class BlueGreenHost(Loading):
             await self.check_health(new)
             if old is not None:
                 await self.hook(new, "on_reload")
+                # No suspension point from here to the commit that it allows.
+                self.keep_last_sink(old, new)
         except BaseException:
             await self.release_half_made(new)
             raise
@@ -199,6 +203,11 @@ class BlueGreenHost(Loading):
     def carried(self, state: Any) -> Any:
         json.dumps(state, default=plain)
         return copy.deepcopy(state)
+
+    def keep_last_sink(self, old: Generation, new: Generation) -> None:
+        # An old one that is not there any more has been allowed to go.
+        if self.live.get(old.name) is old and old.plugin.is_sink and not new.plugin.is_sink:
+            self.guard_last_sink(old.name, "reload to a version that is no sink")
 
     async def check_health(self, new: Generation) -> None:
         if await self.hook(new, "health_check") is False:

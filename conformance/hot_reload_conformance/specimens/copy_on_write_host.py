@@ -59,6 +59,12 @@ class CopyOnWriteHost:
         """Gives warnings of the old one's end."""
         with self._operation(name):
             old, new = self._known(name), self._started(name)
+            if hasattr(old, "write") and not hasattr(new, "write"):
+                try:
+                    self._guard(name)
+                except Failed:
+                    self._ended(name, new)
+                    raise
             self._publish(**{name: new})
             return self._ended(name, old)
 
@@ -187,9 +193,10 @@ class CopyOnWriteAdapter(HostAdapter):
     )
     stages = ("read", "syntax", "import", "plugin", "start")
     hook_order = ("new start", "old flush", "old stop")
+    host_class: type[CopyOnWriteHost] = CopyOnWriteHost
 
     async def open(self, workdir: Path, ports: Ports) -> None:
-        self.host = CopyOnWriteHost(workdir)
+        self.host = self.host_class(workdir)
 
     def render(self, spec: PluginSpec) -> Mapping[str, str]:
         lines = [

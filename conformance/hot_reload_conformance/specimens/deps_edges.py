@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hot_reload_conformance.specimens.blue_green import Generation, HostError
@@ -297,3 +297,30 @@ class _CascadeLeavesTop(GraphHost):
 class CascadeLeavesTop(GraphAdapter):
     name = "cascades-one-step"
     host_class = _CascadeLeavesTop
+
+
+# HR-SWAP-07, hook-order: of those that are reloaded with what they need
+
+
+class _HealthOfTheEdited(GraphHost):
+    """Only the plugin that somebody edited is asked whether it is well."""
+
+    edited: tuple[str, ...] = ()
+
+    async def reload_many(self, names: Sequence[str]) -> list[str]:
+        self.edited = tuple(names)
+        return await super().reload_many(names)
+
+    async def check_health(self, new: Generation) -> None:
+        if new.name in self.edited:
+            await super().check_health(new)
+
+
+@specimen(
+    "HR-SWAP-07",
+    says="health_check was never called in a reload of 'user' with 'base'",
+    bug="a cascade that commits dependents which are not well",
+)
+class HealthOfTheEdited(GraphAdapter):
+    name = "dependents-health-not-asked"
+    host_class = _HealthOfTheEdited

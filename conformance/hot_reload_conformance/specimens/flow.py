@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 
 from hot_reload_conformance.adapter import Event
@@ -379,3 +380,21 @@ class _RemovedWithABacklog(QueueHost):
 class RemovedWithABacklog(QueueAdapter):
     name = "remove-drops-backlog"
     host_class = _RemovedWithABacklog
+
+
+class _ClosesUnflushed(BlueGreenHost):
+    """Everything ends with the process anyway."""
+
+    async def close(self) -> None:
+        self.closing = True
+        for name in list(self.live):
+            generation = self.live.pop(name)
+            with contextlib.suppress(HostError):
+                await self.hook(generation, "stop")
+            self.forget(generation)
+
+
+@specimen("HR-FLOW-04", says="as the host was closed a sink was stopped", bug="a close of its own")
+class ClosesUnflushed(BlueGreenAdapter):
+    name = "closes-without-flush"
+    host_class = _ClosesUnflushed

@@ -207,6 +207,20 @@ class OldOutFirst(PipelineAdapter):
     host_class = _OldOutFirst
 
 
+class _NewestLast(PipelineHost):
+    """What was loaded last stands behind the others of its role."""
+
+    def stages(self) -> list[tuple[str, Generation]]:
+        roles = list(METHODS)
+        return sorted(super().stages(), key=lambda each: (roles.index(each[0]), each[1].number))
+
+
+@specimen("HR-FLOW-11", says="in another order than before", bug="removed, and appended anew")
+class NewestLast(PipelineAdapter):
+    name = "reloaded-stage-goes-last"
+    host_class = _NewestLast
+
+
 class _FailsOpen(PipelineHost):
     def through(self, role: str, generation: Generation, event: Event) -> Event:
         try:

@@ -47,6 +47,17 @@ class CountsDisabled(BlueGreenAdapter):
     host_class = _CountsDisabled
 
 
+class _SinklessReload(BlueGreenHost):
+    def keep_last_sink(self, old: Generation, new: Generation) -> None:
+        return None
+
+
+@specimen("HR-GUARD-01", says="to a version that is no sink", bug="a reload has no guard")
+class SinklessReload(BlueGreenAdapter):
+    name = "last-sink-reloaded-to-none"
+    host_class = _SinklessReload
+
+
 class _FailedReloadRemoves(BlueGreenHost):
     async def roll_back(self, name: str, old: Generation) -> None:
         await super().roll_back(name, old)

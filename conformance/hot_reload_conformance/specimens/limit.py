@@ -39,6 +39,19 @@ class ShortCooldownNotKept(WatchingAdapter):
     pace = dataclasses.replace(WatchingAdapter.pace, limit=0, cooldown_seconds=0.35)
 
 
+class _FailuresAreFree(WatchingHost):
+    def failed_at(self, name: str, entry: Entry, target: Print, error: HostError) -> None:
+        super().failed_at(name, entry, target, error)
+        if entry.began:
+            entry.began.pop()
+
+
+@specimen("HR-LIMIT-01", says="under constant failing edits two reloads", bug="a success sets it")
+class FailuresAreFree(WatchingAdapter):
+    name = "cooldown-after-success-only"
+    host_class = _FailuresAreFree
+
+
 class _NoWindow(WatchingHost):
     def free_at(self, entry: Entry) -> float:
         began = entry.began[-1] + self.pace.cooldown_seconds if entry.began else 0.0

@@ -364,6 +364,20 @@ class RetriesForEach(BlueGreenAdapter):
     host_class = RetriesForEachHost
 
 
+class TriesAtOnceHost(BlueGreenHost):
+    async def first_load(self, name: str) -> None:
+        try:
+            await super().first_load(name)
+        except HostError:
+            await super().first_load(name)
+
+
+@specimen("HR-LOAD-08", says="one first use that failed ran the plugin 2 times", bug="hopes twice")
+class TriesAtOnce(BlueGreenAdapter):
+    name = "tries-lazy-load-at-once-again"
+    host_class = TriesAtOnceHost
+
+
 class NamesByStemHost(BlueGreenHost):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

@@ -124,9 +124,10 @@ class PatchingAdapter(HostAdapter):
     name = "patching"
     claims = frozenset({Claim.RELOAD, Claim.UNLOAD, Claim.SNAPSHOT})
     stages = ("read", "syntax", "import", "plugin")
+    host_class: type[PatchingHost] = PatchingHost
 
     async def open(self, workdir: Path, ports: Ports) -> None:
-        self.host = PatchingHost(workdir)
+        self.host = self.host_class(workdir)
 
     def render(self, spec: PluginSpec) -> Mapping[str, str]:
         return {f"{spec.ref}.py": render_patched(spec)}

@@ -13,6 +13,7 @@ _MODULES = (
     "plug_state",
     "plug_sink",
     "plug_sending",
+    "plug_starting",
     "plug_tolerant",
 )
 

@@ -332,6 +332,56 @@ SENDING = correct(
     PluginSubject(config=lambda folder: {"path": str(folder / "lines")}, observe=lines),
 )
 
+STARTING = correct(
+    "starting",
+    {
+        "starting.py": """
+            import asyncio
+            import os
+
+            class Starting:
+                version = "1.0"
+                swap_policy = "stop-first"
+
+                def __init__(self, config):
+                    self.lock, self.files, self.locked = config["lock"], [], False
+                    self.opening = []
+
+                async def start(self):
+                    work = (self.open(0.01), self.open(0.02), self.make())
+                    # Kept: where one of them fails, gather() lets the others go on.
+                    self.opening = [asyncio.create_task(each) for each in work]
+                    await asyncio.gather(*self.opening)
+                    await asyncio.sleep(0)
+
+                async def open(self, seconds):
+                    await asyncio.sleep(seconds)
+                    # Here, and not by what gather() gives: that may be given to nobody.
+                    self.files.append(os.open("/dev/null", os.O_WRONLY))
+
+                async def make(self):
+                    os.close(os.open(self.lock, os.O_CREAT | os.O_EXCL))
+                    self.locked = True
+                    await asyncio.sleep(0.01)
+
+                def handle(self, request):
+                    return len(self.files)
+
+                async def stop(self):
+                    opening, self.opening = self.opening, []
+                    for each in opening:
+                        each.cancel()
+                    files, self.files = self.files, []
+                    for each in files:
+                        os.close(each)
+                    locked, self.locked = self.locked, False
+                    if locked:
+                        os.remove(self.lock)
+        """
+    },
+    PluginSubject(config=lambda folder: {"lock": str(folder / "lock")}),
+)
+
 CORRECT_PLUGINS: tuple[CorrectPlugin, ...] = (
     CAREFUL,
     MINIMAL,
@@ -341,5 +391,6 @@ CORRECT_PLUGINS: tuple[CorrectPlugin, ...] = (
     PACKAGE,
     STOP_FIRST,
     SENDING,
+    STARTING,
     *STYLES,
 )

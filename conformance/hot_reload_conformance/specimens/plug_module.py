@@ -226,6 +226,25 @@ specimen(
     bug="a service that is edited all day ends with 'too many open files'",
 )
 specimen(
+    "umask-after-stop",
+    "HR-PLUG-03",
+    """
+    import os
+
+
+    class Writer:
+        version = "1.0"
+
+        def start(self):
+            os.umask(0o077)
+
+        def handle(self, request):
+            return "written"
+    """,
+    says="is not as it was before its load: the umask",
+    bug="files of the whole process get other rights, and no stop() thinks of it",
+)
+specimen(
     "environment-after-stop",
     "HR-PLUG-03",
     """

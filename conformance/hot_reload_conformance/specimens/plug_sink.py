@@ -341,3 +341,25 @@ specimen(
     bug="the whole config is logged, to see what was read",
     subject=_SECRET,
 )
+specimen(
+    "secret-in-error",
+    "HR-PLUG-18",
+    """
+    class Client:
+        version = "1.0"
+
+        def __init__(self, config):
+            self.url = config["url"]
+            if not self.url.startswith("https://"):
+                raise ValueError(f"the url is wrong in {config}")
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="stands in what a load reports with an empty 'url'",
+    bug="a refusal shows the whole config, to say what is wrong in it",
+    subject=PluginSubject(
+        config={"phrase": "open-sesame-4711", "url": "https://example.org"},
+        secrets=["open-sesame-4711"],
+    ),
+)

@@ -199,3 +199,57 @@ specimen(
     bug="a constructor that acquires: when it fails nobody calls stop()",
     subject=PluginSubject(config=lambda folder: {"slots": _made(folder / "slots")}),
 )
+
+# HR-PLUG-04: settings of which the process has one
+
+specimen(
+    "signal-reset-by-the-old",
+    "HR-PLUG-04",
+    """
+    import signal
+
+
+    class Reopens:
+        version = "1.0"
+
+        def start(self):
+            signal.signal(signal.SIGUSR1, self.reopen)
+
+        def stop(self):
+            signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+
+        def reopen(self, *_):
+            self.reopened = True
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="SIGUSR1 is as it was before the plugin was ever loaded",
+    bug="stop() puts the default back, over the handler that the new version has just set",
+)
+specimen(
+    "directory-reset-by-the-old",
+    "HR-PLUG-04",
+    """
+    import os
+
+
+    class Works:
+        version = "1.0"
+        before = None
+
+        def start(self):
+            self.before = os.getcwd()
+            os.chdir("/")
+
+        def stop(self):
+            before, self.before = self.before, None
+            if before:
+                os.chdir(before)
+
+        def handle(self, request):
+            return os.getcwd()
+    """,
+    says="working directory is as it was before the plugin was ever loaded",
+    bug="each goes back to where it was when it started, in the wrong order",
+)

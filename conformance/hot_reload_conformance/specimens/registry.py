@@ -34,11 +34,16 @@ MODULES: tuple[str, ...] = (
     "conf",
     "operate",
     "sequences",
+    "core_sequences",
+    "wider_sequences",
+    "drawn",
     "config_sequences",
     "retry_sequences",
     "abandoned",
+    "first_use",
     "reports",
     "either_order",
+    "hanging",
 )
 """The modules of ``specimens`` that register wrong hosts."""
 

@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hot_reload_conformance.adapter import Ports, Reply
@@ -16,6 +17,11 @@ from hot_reload_conformance.specimens.blue_green import (
     BlueGreenHost,
     Generation,
     HostError,
+)
+from hot_reload_conformance.specimens.copy_on_write_host import (
+    CopyOnWriteAdapter,
+    CopyOnWriteHost,
+    Failed,
 )
 from hot_reload_conformance.specimens.registry import specimen
 from hot_reload_conformance.specimens.stop_first_host import StopFirstAdapter, StopFirstHost
@@ -366,6 +372,71 @@ class SetsUpAgain(BlueGreenHost):
 class SetsUpAgainAdapter(BlueGreenAdapter):
     name = "sets-up-again"
     host_class = SetsUpAgain
+
+
+class StartsTheOldAgain(CopyOnWriteHost):
+    """Its plugins have a start and no setup: it takes the old one down first, and starts it anew
+    where the new one fails."""
+
+    def reload(self, name: str) -> list[str]:
+        with self._operation(name):
+            old = self._known(name)
+            warnings = self._ended(name, old)
+            self._forget(name)
+            try:
+                new = self._started(name)
+            except Failed:
+                self._restart(name, old)
+                raise
+            self._publish(**{name: new})
+            return warnings
+
+    def _restart(self, name: str, old: ModuleType) -> None:
+        old.start()
+        self._publish(**{name: old})
+
+    def _forget(self, name: str) -> None:
+        self.table = {each: module for each, module in self.table.items() if each != name}
+
+
+@specimen(
+    "HR-ROLL-08",
+    says="its start can run only once, and the roll-back ran it again",
+    bug="the old extension is loaded anew, by the one hook that it has (nextcord 2.6)",
+)
+class StartsTheOldAgainAdapter(CopyOnWriteAdapter):
+    name = "starts-the-old-again"
+    host_class = StartsTheOldAgain
+
+
+class HalfStartedAgain(StartsTheOldAgain):
+    """It answers on, by what it had registered before its start was refused; and it is known no
+    more."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.unknown: set[str] = set()
+
+    def _restart(self, name: str, old: ModuleType) -> None:
+        self._publish(**{name: old})
+        self.unknown.add(name)
+        old.start()
+        self.unknown.discard(name)
+
+    def _known(self, name: str) -> ModuleType:
+        if name in self.unknown:
+            raise Failed(name, "look-up", LookupError("it has not been loaded"))
+        return super()._known(name)
+
+
+@specimen(
+    "HR-ROLL-08",
+    says="and now the next good edit is refused",
+    bug="a cog is registered, its setup fails, and the extension is not loaded (nextcord 2.6)",
+)
+class HalfStartedAgainAdapter(CopyOnWriteAdapter):
+    name = "half-started-again"
+    host_class = HalfStartedAgain
 
 
 class SilentlyGone(StopFirstHost):

@@ -17,6 +17,18 @@ from hot_reload_conformance.specimens.registry import specimen
 from hot_reload_conformance.specimens.stop_first_host import StopFirstAdapter, StopFirstHost
 
 
+class _EmptyIsNone(BlueGreenHost):
+    async def restore_state(self, old: Generation, new: Generation, state: Any) -> None:
+        if state:
+            await super().restore_state(old, new, state)
+
+
+@specimen("HR-STATE-01", says="and the new one was never given it", bug="`if state:` is no None")
+class EmptyIsNone(BlueGreenAdapter):
+    name = "empty-state-not-given"
+    host_class = _EmptyIsNone
+
+
 class _ByReference(BlueGreenHost):
     def carried(self, state: Any) -> Any:
         return state

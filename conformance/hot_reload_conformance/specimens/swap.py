@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import importlib.machinery
 import importlib.util
+import py_compile
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -96,6 +97,24 @@ class ReloadsByTime(BlueGreenHost):
 class ReloadsByTimeAdapter(BlueGreenAdapter):
     name = "reloads-by-time"
     host_class = ReloadsByTime
+
+
+class ReloadsByTimeBesideBytecode(ReloadsByTime):
+    """A bytecode file lies there, and it is not to blame."""
+
+    def read(self, name: str) -> dict[str, bytes]:
+        py_compile.compile(str(self.root / f"{name}.py"), doraise=False, quiet=2)
+        return super().read(name)
+
+
+@specimen(
+    "HR-SWAP-02",
+    says="size and time of the file, not at its bytes",
+    bug="a patcher that compares dates reads the source itself (jurigged 0.6.1, %autoreload)",
+)
+class ReloadsByTimeBesideBytecodeAdapter(BlueGreenAdapter):
+    name = "reloads-by-time-beside-bytecode"
+    host_class = ReloadsByTimeBesideBytecode
 
 
 class RemovedNamesStay(BlueGreenHost):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import hashlib
 import os
 import time
 from collections.abc import Mapping
@@ -398,3 +401,59 @@ class AnyFileTriggers(WatchingAdapter):
 class TriggersItself(WatchingAdapter):
     name = "triggers-itself"
     host_class = _AnyFile
+
+
+class _SwitchedOnAtOnce(WatchingHost):
+    """What differs as the watch is switched on is loaded in the same moment."""
+
+    async def enable_watch(self) -> None:
+        await super().enable_watch()
+        for name in list(self.live):
+            with contextlib.suppress(HostError):
+                await self.reload(name)
+
+
+@specimen("HR-WATCH-04", says="as the watch was switched on", bug="a catch-up that cannot wait")
+class SwitchedOnAtOnce(WatchingAdapter):
+    name = "switched-on-at-once"
+    host_class = _SwitchedOnAtOnce
+
+
+class _OnceDeclared(WatchingHost):
+    """The inputs that any version has declared are watched for good."""
+
+    def inputs_print(self, name: str) -> str:
+        generation = self.live.get(name)
+        known = self.declared.setdefault(name, set())
+        known.update(getattr(generation.plugin, "inputs", ()) if generation else ())
+        found = hashlib.sha256()
+        for each in sorted(known):
+            with contextlib.suppress(OSError):
+                found.update((self.root / each).read_bytes())
+        return found.hexdigest() if known else ""
+
+    @functools.cached_property
+    def declared(self) -> dict[str, set[str]]:
+        return {}
+
+
+@specimen("HR-WATCH-14", says="does not declare any more", bug="a watch list that only grows")
+class OnceDeclared(WatchingAdapter):
+    name = "once-declared-always-watched"
+    host_class = _OnceDeclared
+
+
+class _DeletionUnguarded(WatchingHost):
+    """The policy for deleted files has its own way to take a plugin out."""
+
+    async def deleted(self, name: str) -> None:
+        generation = self.live.pop(name, None)
+        if generation is not None:
+            await self.retire(generation)
+        self.forget_entry(name)
+
+
+@specimen("HR-WATCH-10", says="the file of the last sink was deleted", bug="a second way out")
+class DeletionUnguarded(WatchingAdapter):
+    name = "deletion-takes-last-sink"
+    host_class = _DeletionUnguarded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import threading
 from collections.abc import Mapping
@@ -23,6 +24,11 @@ from hot_reload_conformance.specimens.configured_host import ConfiguredAdapter, 
 from hot_reload_conformance.specimens.nursery_host import NurseryAdapter
 from hot_reload_conformance.specimens.operated_host import OperatedAdapter
 from hot_reload_conformance.specimens.package_host import PackageAdapter
+from hot_reload_conformance.specimens.patching_host import (
+    PatchingAdapter,
+    PatchingError,
+    PatchingHost,
+)
 from hot_reload_conformance.specimens.sync_host import SyncAdapter
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import CheckResult, Verdict
@@ -109,6 +115,71 @@ class AtTheEndOfTheDocument(ConfiguredAdapter):
     host_class = _SaysNoNumber
 
 
+class _LineByLine(PatchingHost):
+    def reload(self, name: str) -> None:
+        live, path = self.known(name, "reload"), self.root / f"{name}.py"
+        failed: BaseException | None = None
+        for statement in ast.parse(path.read_bytes()).body:
+            one = ast.Module([statement], type_ignores=[])
+            try:
+                exec(compile(one, str(path), "exec", dont_inherit=True), live)
+            except BaseException as error:
+                failed = failed or error.with_traceback(None)
+        if failed is not None:
+            self.failed = failed
+            raise PatchingError(f"{name!r} failed at import: {failed}")
+
+
+class LineByLine(PatchingAdapter):
+    """Of an edit that fails it takes what works (HR-ROLL-01); but it keeps one generation only."""
+
+    host_class = _LineByLine
+
+
+class _LineByLineAndAll(_LineByLine):
+    def reload(self, name: str) -> None:
+        self.__dict__.setdefault("all", []).append(self.known(name, "reload").get("P"))
+        super().reload(name)
+
+
+class LineByLineAndAll(PatchingAdapter):
+    """The same, and what failed before stays in memory too."""
+
+    host_class = _LineByLineAndAll
+
+
+class ReloadLoads(SyncAdapter):
+    """It loads what it is to reload and does not have, as interactions.py does."""
+
+    async def reload(self, ref: str) -> Reply:
+        if ref not in self.host.live:
+            await self.load(ref)
+            return Reply(ok=True)
+        return await super().reload(ref)
+
+
+class ReloadLoadsAndForgets(ReloadLoads):
+    """The same with a bug: an unload is done and forgotten."""
+
+    async def unload(self, ref: str) -> Reply:
+        self.host.known("unload", ref)
+        return Reply(ok=True)
+
+
+class RemembersWhatFailed(BlueGreenAdapter):
+    """A name that failed once is taken for good, as in interactions.py."""
+
+    async def open(self, workdir: Path, ports: Ports) -> None:
+        await super().open(workdir, ports)
+        self.failed: set[str] = set()
+
+    async def load(self, ref: str) -> Reply | bool | None:
+        if ref in self.failed:
+            raise HostError(f"load of {ref!r} refused: it is loaded already")
+        self.failed.add(ref)
+        return await super().load(ref)
+
+
 def _check(code: str) -> Check:
     return next(e for e in host_checks() if e.clause.code == code and not e.explores)
 
@@ -122,6 +193,8 @@ def _judged(adapter: type[HostAdapter], code: str) -> CheckResult:
     [
         pytest.param(HandlersInAnotherOrder, "HR-SWAP-04", id="handlers in another order"),
         pytest.param(BoundToItsThread, "HR-SWAP-06", id="bound to its thread"),
+        # One that came first has loaded it, and the load behind it is refused.
+        pytest.param(ReloadLoads, "HR-RACE-02", id="a reload of what is not there loads it"),
         # A task for each plugin is no task that was left behind.
         pytest.param(NurseryAdapter, "HR-RACE-01", id="a task for each generation"),
         # Its stop cannot run before its start has let go.
@@ -131,6 +204,8 @@ def _judged(adapter: type[HostAdapter], code: str) -> CheckResult:
         # What a thread of the host's drops in the next moment is not kept.
         pytest.param(LetsGoInAThread, "HR-OBS-07", id="lets go in a thread"),
         pytest.param(LetsGoInAThread, "HR-LEAK-01", id="lets go in a thread, of all"),
+        # The failed generation is in use, HR-ROLL-01's matter, and no more of them gather.
+        pytest.param(LineByLine, "HR-LEAK-01", id="half of a failed edit is taken"),
         pytest.param(AtTheEndOfTheDocument, "HR-CONF-02", id="the end of the document is a line"),
     ],
 )
@@ -143,6 +218,27 @@ def test_a_bound_host_is_still_judged_at_every_moment() -> None:
     result = _judged(BoundAndTornDownFirst, "HR-SWAP-06")
     assert result.verdict is Verdict.FAIL
     assert "absent" in result.reason
+
+
+def test_a_patcher_that_keeps_what_failed_before_is_still_found() -> None:
+    result = _judged(LineByLineAndAll, "HR-LEAK-01")
+    assert result.verdict is Verdict.FAIL
+    (found,) = [each for each in result.findings if each.variant == "failed-import-error"]
+    assert "old generations are kept in memory" in found.message
+
+
+def test_overlaps_of_a_host_whose_reload_loads_are_still_judged() -> None:
+    result = _judged(ReloadLoadsAndForgets, "HR-RACE-02")
+    assert result.verdict is Verdict.FAIL
+    assert "no order of them" in result.reason
+
+
+def test_a_load_that_the_first_failed_one_stands_in_the_way_of_names_the_clause() -> None:
+    """Its leak cannot be counted, and the stage is not to blame."""
+    result = _judged(RemembersWhatFailed, "HR-LEAK-01")
+    assert result.verdict is not Verdict.UNKNOWN, result.reason
+    assert "more than one load that fails (construct-raises)" in str(result.left_out)
+    assert "Mend first what HR-LOAD-02 finds" in str(result.left_out)
 
 
 def test_a_cancelled_reload_may_end_fully_new() -> None:
