@@ -37,6 +37,13 @@ CORE_SEEDS: dict[str, tuple[str, ...]] = {
         "reload b; disable b; enable b; unload b; stray b enable; stray b disable; stray b reload; "
         "stray b unload; load b v5; unload b; stray b unload; stray b reload; edit a v6; reload a",
     ),
+    # The failure comes late, and the neighbour has swapped by then.
+    "HR-RACE-02": (
+        "load a v1; load b v2; edit b v3; "
+        "together reload b & reload a v4 fault=health_check:says-no; edit a v5; reload a; "
+        "edit b v6; together reload a v7 fault=on_reload:raises-an-exception & reload b; "
+        "edit a v8; reload a",
+    ),
     "HR-ROLL-02": (_FAILURES,),
     "HR-ROLL-03": (_FAILURES, _TWICE),
     "HR-ROLL-04": (_FAILURES, _TWICE),
