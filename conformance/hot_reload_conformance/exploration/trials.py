@@ -7,16 +7,13 @@ that fails behind the commit, calls in the middle of a reload.
 from __future__ import annotations
 
 import ast
-import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hot_reload_conformance.adapter import Claim, Event, PluginSpec, Reply
-from hot_reload_conformance.bench.begin import Ended, begin_in_hook
 from hot_reload_conformance.bench.case import Case
-from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.checks.fault import Fault
-from hot_reload_conformance.checks.observe import SHUTDOWN
+from hot_reload_conformance.checks.observe import SHUTDOWN, Calls
 from hot_reload_conformance.checks.roll_report import CLEAN_UP as CLEAN_UP_CAUSE
 from hot_reload_conformance.checks.stages import CAUSE
 from hot_reload_conformance.exploration.done import Done
@@ -26,7 +23,6 @@ from hot_reload_conformance.exploration.scene import LeftToOthers
 from hot_reload_conformance.exploration.world import World
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.probe import Probe
-from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import NotClaimed
 
 TRIALS: dict[str, frozenset[Claim]] = {
@@ -55,7 +51,6 @@ _MEANWHILE = (
     *("flush", "stop"),
 )
 _SILENT = ("absent", "disabled")
-_PATIENCE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +60,6 @@ class Changes:
     before: int
     asked: int
     answered: int
-    waiting: int
     seen: list[str]
     """The states behind it."""
 
@@ -233,29 +227,25 @@ class Trials(World):
         if await self.ask("get") != [repr(plugin.state)]:
             raise LeftToOthers("the state is another one already")
         old, moment = plugin.version, recording.mark()
-        calls: list[asyncio.Future[Ended[list[str]]]] = []
-
-        def add(at: Moment) -> None:
-            if at.plugin == op.name and at.what in _MEANWHILE:
-                calls.append(begin_in_hook(self.case.adapter.call(Event("add", 1)), recording))
-
+        meanwhile = Calls(
+            self.case,
+            Event("add", 1),
+            at=lambda at: at.plugin == op.name and at.what in _MEANWHILE,
+        )
         self.case.write(self.spec(op.name, op.value))
         raised = _Raised(CAUSE)
         if op.fault:
             recording.plan("on_reload:end", raised, plugin=op.name, version=op.value)
-        recording.listeners.append(add)
         try:
-            reply = await self._operate("reload", op.name)
+            with meanwhile:
+                reply = await self._operate("reload", op.name)
         finally:
-            recording.listeners.remove(add)
             recording.unplanned()
-        ended, waiting = await patiently(calls, _PATIENCE_SECONDS) if calls else (set(), set())
-        for each in waiting:
-            each.cancel()
-        answered = sum(1 for each in ended if each.result().value)
+        answers = [answer for _, answer in await meanwhile.finished()]
+        answered = sum(1 for each in answers if isinstance(each, list) and each)
         before = plugin.state.get("count", 0)
         seen = await self.ask("get")
-        self.changes = Changes(before, len(calls), answered, len(waiting), seen)
+        self.changes = Changes(before, len(answers), answered, seen)
         if seen[:1] and seen[0] in self.changes.possible:
             plugin.state = ast.literal_eval(seen[0])
         if not reply.ok:

@@ -240,5 +240,5 @@ def test_without_a_claim_its_trials_are_not_required() -> None:
 
 
 def test_what_the_state_may_be_behind_calls_of_which_some_raised() -> None:
-    changes = Changes(before=3, asked=4, answered=2, waiting=0, seen=[])
+    changes = Changes(before=3, asked=4, answered=2, seen=[])
     assert changes.possible == ["{'count': 5}", "{'count': 6}", "{'count': 7}"]
