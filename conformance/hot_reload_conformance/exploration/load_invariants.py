@@ -159,6 +159,9 @@ class Unloaded(Invariant):
             if plugin is not None:
                 now = world.case.recording.mark()
                 self.last = plugin.version, world.running(part.name, plugin.version, now)
+        going = world.model.plugins.get(op.name) if op.verb in _UNLOADS else None
+        if going is not None and going.enabled and not await world.serves(op.name):
+            raise LeftToOthers(f"{op.name} was lost before it was to be unloaded")
 
     async def after(self, world: Trials, op: Op, done: Done) -> None:
         if op.verb in _UNLOADS and not done.refused:

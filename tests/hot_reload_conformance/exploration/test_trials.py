@@ -211,7 +211,7 @@ def test_a_host_that_never_rolls_back_is_told_what_to_mend_first(code: str) -> N
         explore(HostSubject(Adapter), code, SCRIPTS_ALONE)
 
 
-def test_a_name_that_a_failed_reload_lost_may_be_loaded_again() -> None:
+def test_who_was_lost_in_a_failed_reload_is_no_matter_of_loads() -> None:
     class Loses(BlueGreenHost):
         """Whose reload fails is gone."""
 
@@ -223,9 +223,11 @@ def test_a_name_that_a_failed_reload_lost_may_be_loaded_again() -> None:
         name = "loses"
         host_class = Loses
 
-    text = "load a v1; reload a v2 fault=start:raises-an-exception; again a v3"
-    assert replay(HostSubject(Adapter), "HR-LOAD-05", text) is None
-    assert replay(HostSubject(Adapter), "HR-ROLL-01", text) is not None
+    lost = "load a v1; reload a v2 fault=start:raises-an-exception"
+    assert replay(HostSubject(Adapter), "HR-LOAD-05", f"{lost}; again a v3") is None
+    with pytest.raises(CannotJudge, match="lost before"):
+        replay(HostSubject(Adapter), "HR-LOAD-06", f"{lost}; unload a")
+    assert replay(HostSubject(Adapter), "HR-ROLL-01", lost) is not None
 
 
 def test_without_a_claim_its_trials_are_not_required() -> None:
