@@ -6,9 +6,7 @@ Each breaks one step of a correct host.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
 
 from hot_reload_conformance.adapter import Event, Ports
 from hot_reload_conformance.specimens.blue_green import (
@@ -17,8 +15,6 @@ from hot_reload_conformance.specimens.blue_green import (
     Generation,
 )
 from hot_reload_conformance.specimens.registry import specimen
-
-T = TypeVar("T")
 
 
 class ChecksThenUnloadsHost(BlueGreenHost):
@@ -235,52 +231,6 @@ class OneTurnDrainHost(BlueGreenHost):
 class OneTurnDrain(BlueGreenAdapter):
     name = "one-turn-drain"
     host_class = OneTurnDrainHost
-
-
-class FirstEndHost(BlueGreenHost):
-    """The first call that ends says that nothing is in flight."""
-
-    async def answer(self, generation: Generation, event: Event | None) -> list[str]:
-        try:
-            return await super().answer(generation, event)
-        finally:
-            generation.idle.set()
-
-
-@specimen("HR-SWAP-10", says="the first was taken for that of both", bug="a flag, not a count")
-class FirstEnd(BlueGreenAdapter):
-    name = "first-call-ends-drain"
-    host_class = FirstEndHost
-
-
-class DrainCancelledHost(BlueGreenHost):
-    """Who cancels a reload while it waits for calls leaves the old generation as it is."""
-
-    leaving: Generation | None = None
-
-    def commit(self, name: str, new: Generation) -> None:
-        self.leaving = self.live.get(name)
-        super().commit(name, new)
-
-    async def finished(self, work: Coroutine[Any, Any, T]) -> T:
-        leaving, self.leaving = self.leaving, None
-        try:
-            if leaving is not None:
-                await self.drain(leaving)
-        except BaseException:
-            work.close()
-            raise
-        return await super().finished(work)
-
-
-@specimen(
-    "HR-RACE-01",
-    says="cancelled while a call on the old one was in flight",
-    bug="the end of the old one is not shielded",
-)
-class DrainCancelled(BlueGreenAdapter):
-    name = "cancelled-drain-skips-stop"
-    host_class = DrainCancelledHost
 
 
 class OneLockHost(BlueGreenHost):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from hot_reload_conformance.adapter import Ports
@@ -14,6 +16,8 @@ from hot_reload_conformance.specimens.blue_green import (
     HostError,
 )
 from hot_reload_conformance.specimens.registry import specimen
+
+T = TypeVar("T")
 
 
 class NoLockHost(BlueGreenHost):
@@ -142,3 +146,33 @@ class LockOfTheGenerationHost(BlueGreenHost):
 class LockOfTheGeneration(BlueGreenAdapter):
     name = "lock-of-the-generation"
     host_class = LockOfTheGenerationHost
+
+
+class DrainCancelledHost(BlueGreenHost):
+    """Who cancels a reload while it waits for calls leaves the old generation as it is."""
+
+    leaving: Generation | None = None
+
+    def commit(self, name: str, new: Generation) -> None:
+        self.leaving = self.live.get(name)
+        super().commit(name, new)
+
+    async def finished(self, work: Coroutine[Any, Any, T]) -> T:
+        leaving, self.leaving = self.leaving, None
+        try:
+            if leaving is not None:
+                await self.drain(leaving)
+        except BaseException:
+            work.close()
+            raise
+        return await super().finished(work)
+
+
+@specimen(
+    "HR-RACE-01",
+    says="cancelled while a call on the old one was in flight",
+    bug="the end of the old one is not shielded",
+)
+class DrainCancelled(BlueGreenAdapter):
+    name = "cancelled-drain-skips-stop"
+    host_class = DrainCancelledHost

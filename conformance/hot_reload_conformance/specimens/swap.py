@@ -459,3 +459,19 @@ class WaitsForItself(BlueGreenHost):
 class WaitsForItselfAdapter(BlueGreenAdapter):
     name = "waits-for-itself"
     host_class = WaitsForItself
+
+
+class FirstEndHost(BlueGreenHost):
+    """The first call that ends says that nothing is in flight."""
+
+    async def answer(self, generation: Generation, event: Event | None) -> list[str]:
+        try:
+            return await super().answer(generation, event)
+        finally:
+            generation.idle.set()
+
+
+@specimen("HR-SWAP-10", says="the first was taken for that of both", bug="a flag, not a count")
+class FirstEnd(BlueGreenAdapter):
+    name = "first-call-ends-drain"
+    host_class = FirstEndHost

@@ -23,7 +23,7 @@ from hot_reload_conformance.simulation.invariants import ALL
 from hot_reload_conformance.simulation.script import Script
 from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS
 from hot_reload_conformance.simulation.study import Study, study_of
-from hot_reload_conformance.specimens import interleaved
+from hot_reload_conformance.specimens import hanging, interleaved
 from hot_reload_conformance.specimens.blue_green import BlueGreenAdapter
 from hot_reload_conformance.specimens.plug import PLUGIN_SPECIMENS
 from hot_reload_conformance.specimens.registry import SPECIMENS, Specimen, all_specimens
@@ -63,7 +63,8 @@ def test_a_finding_is_small_and_a_story_and_replays(specimen: Specimen) -> None:
 def test_each_simulated_clause_has_teeth(code: str) -> None:
     """Some specimen of the clause is killed by its simulation, not by its examples alone."""
     for specimen in all_specimens():
-        if specimen.code == code:
+        # Who blocks the thread blocks a study, too: it is the bench that sets an alarm.
+        if specimen.code == code and inspect.getmodule(specimen.adapter) is not hanging:
             with contextlib.suppress(NotClaimed, CannotJudge):
                 if Study(HostSubject(specimen.adapter), TEETH).judge(code, shrink=False):
                     return
