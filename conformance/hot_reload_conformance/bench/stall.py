@@ -141,7 +141,7 @@ def _is_kit(file: str) -> bool:
 
 
 def _is_library(file: str) -> bool:
-    if file.startswith("<frozen "):
+    if file.startswith("<frozen ") or file == "<string>":  # dataclasses write their methods so
         return True
     for each in _INSTALLED:
         _, found, inside = file.rpartition(each)

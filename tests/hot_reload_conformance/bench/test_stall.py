@@ -26,6 +26,7 @@ def test_a_line_is_the_subjects_a_librarys_or_the_kits() -> None:
     assert is_own(str(sync_host.__file__))
     assert not is_own(threading.__file__)
     assert not is_own("<frozen importlib._bootstrap>")
+    assert not is_own("<string>")
     assert not is_own(str(module.__file__))
     assert not is_own("/somewhere/site-packages/hypothesis/core.py")
 
