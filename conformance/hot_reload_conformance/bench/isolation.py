@@ -22,8 +22,6 @@ from pathlib import Path
 from types import FrameType
 
 from hot_reload_conformance import probe
-from hot_reload_conformance.bench.alarm import Overdue as Overdue
-from hot_reload_conformance.bench.alarm import alarm as alarm
 from hot_reload_conformance.bench.alarm import counted, goes_on
 from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.planned import PlannedBase, PlannedCancel, PlannedExit, PlannedInterrupt

@@ -35,7 +35,7 @@ from hot_reload_conformance.bench.isolation import (
     within,
 )
 from hot_reload_conformance.bench.stall import Stalls
-from hot_reload_conformance.bench.tally import Hung, judged
+from hot_reload_conformance.bench.tally import judged
 from hot_reload_conformance.check import Check, Variant
 from hot_reload_conformance.explored import Explored
 from hot_reload_conformance.recording import Recording
@@ -85,14 +85,14 @@ def run_host_check(
     explored: list[Explored] = []
     seen = Stalls() if stalls is None else stalls
 
-    def judge(variant: Variant) -> Finding | None:
-        before, known = seen.count, len(seen.places)
-        finding = _judged(subject, check, variant, budget, explored, seen)
-        if finding is not None and seen.count > before:
-            raise Hung(finding, known=len(seen.places) == known)
-        return finding
-
-    result = judged(check, subject.name, variants, judge, stop_at_first=stop_at_first)
+    result = judged(
+        check,
+        subject.name,
+        variants,
+        lambda variant: _judged(subject, check, variant, budget, explored, seen),
+        seen,
+        stop_at_first=stop_at_first,
+    )
     return replace(result, explored=explored[0]) if explored else result
 
 
@@ -267,13 +267,12 @@ def blocked_finding(who: str, watch: Alarm, advice: str = "") -> Finding:
             broken=True,
         )
     )
-    moments = case.recording.moments if isinstance(case, Case) else []
     return Finding(
         message=message,
         expected="control returned to the event loop",
         seen="a blocked thread",
         story=tuple(story),
-        timeline=tuple(str(moment) for moment in moments[-60:]),
+        timeline=case.recording.timeline() if isinstance(case, Case) else (),
         traceback=stall.describe(),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from hot_reload_conformance.bench.stall import Stalls
 from hot_reload_conformance.check import Check, Variant
 from hot_reload_conformance.verdict import (
     CannotJudge,
@@ -21,30 +22,21 @@ class Unusable(CannotJudge):
     """The subject does not come so far as to be judged: not in this variant, nor in any other."""
 
 
-class Hung(Exception):
-    """The subject was interrupted in this variant, since it did not go on; ``finding`` says so.
-
-    ``known``: where it hung before, so that its other variants are most likely to, as well.
-    """
-
-    def __init__(self, finding: Finding, *, known: bool) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
-        self.known = known
-
-
 def judged(
     check: Check,
     subject: str,
     variants: Sequence[Variant],
     judge: Callable[[Variant], Finding | None],
+    stalls: Stalls,
     *,
     stop_at_first: bool = False,
 ) -> CheckResult:
     """What ``check`` found on ``subject``, by ``judge``-ing each of ``variants``.
 
     ``judge`` gives a finding, or None where the clause held, or raises ``NotClaimed``,
-    ``CannotJudge``, ``KitError`` or ``Hung``. ``stop_at_first`` ends with the first finding.
+    ``CannotJudge`` or ``KitError``; ``stalls`` learns from it where the subject hung. One that
+    hangs where it hung before most likely does in its other variants, which are left out.
+    ``stop_at_first`` ends with the first finding.
     """
     started = time.perf_counter()
     ran: list[str] = []
@@ -55,6 +47,7 @@ def judged(
     left_out: list[LeftOut] = []
     for number, variant in enumerate(variants, 1):
         where = f"{variant.name}: " if variant.name else ""
+        hung, places = stalls.count, len(stalls.places)
         try:
             finding = judge(variant)
         except NotClaimed as error:
@@ -71,17 +64,13 @@ def judged(
         except KitError as error:
             broken.append(f"{where}{error}")
             break
-        except Hung as hung:
-            finding = hung.finding
-            if hung.known and number < len(variants):
-                ran.append(variant.name)
-                findings.append(finding)
-                why = "the subject had hung in this check, where it hung before"
-                left_out += [LeftOut(each.name, why) for each in variants[number:]]
-                break
         ran.append(variant.name)
         if finding is not None:
             findings.append(finding)
+            if stalls.count > hung and len(stalls.places) == places:
+                why = "the subject had hung in this check, where it hung before"
+                left_out += [LeftOut(each.name, why) for each in variants[number:]]
+                break
             if stop_at_first:
                 break
     findings.sort(key=lambda each: each.advisory)  # what fails the run is told first

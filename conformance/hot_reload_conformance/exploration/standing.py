@@ -8,11 +8,10 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from hot_reload_conformance.adapter import Ports
+from hot_reload_conformance.bench.alarm import Overdue, alarm
 from hot_reload_conformance.bench.case import Budget, Case
 from hot_reload_conformance.bench.isolation import (
     PLANNED,
-    Overdue,
-    alarm,
     folder,
     own_loop,
     recording_installed,

@@ -20,7 +20,7 @@ from hot_reload.manifest import Manifest, read_manifest
 from hot_reload.outcome import Outcome
 from hot_reload.ports import Files
 from hot_reload.runtime.context import PluginContext
-from hot_reload.runtime.discovery import find_factory
+from hot_reload.runtime.discovery import find
 from hot_reload.runtime.state import copied as copied
 from hot_reload.runtime.steps import is_healthy as is_healthy
 from hot_reload.source.code import CodeCache
@@ -94,7 +94,8 @@ class BarePlugin:
 
     async def construct(self) -> None:
         """Find the plugin in the module, make it, read its manifest and its hooks."""
-        made = find_factory(self.module, self.context.engine)(self.context)
+        make, _ = find(self.module, self.context.engine)
+        made = make(self.context)
         self.plugin = await made if inspect.isawaitable(made) else made
         self.manifest = read_manifest(self.module, self.plugin, default_name=self.snapshot.top)
         self.hooks = hooks.bind(self.plugin)

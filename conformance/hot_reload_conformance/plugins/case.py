@@ -28,7 +28,7 @@ from hot_reload_conformance.bench.isolation import (
 )
 from hot_reload_conformance.bench.runner import blocked_finding
 from hot_reload_conformance.bench.stall import Stalls
-from hot_reload_conformance.bench.tally import Hung, Unusable, judged
+from hot_reload_conformance.bench.tally import Unusable, judged
 from hot_reload_conformance.check import Check, Variant
 from hot_reload_conformance.plugins.bare import BarePlugin
 from hot_reload_conformance.plugins.claims import MISSING, claims_of
@@ -279,15 +279,13 @@ def run_plugin_check(
     """
     variants = [each for each in check.variants(subject) if only in (None, each.name)]
     seen = Stalls() if stalls is None else stalls
-
-    def judge(variant: Variant) -> Finding | None:
-        before, known = seen.count, len(seen.places)
-        finding = run_variant(subject, check, variant, budget or Budget(), seen)
-        if finding is not None and seen.count > before:
-            raise Hung(finding, known=len(seen.places) == known)
-        return finding
-
-    return judged(check, subject.name, variants, judge)
+    return judged(
+        check,
+        subject.name,
+        variants,
+        lambda variant: run_variant(subject, check, variant, budget or Budget(), seen),
+        seen,
+    )
 
 
 def run_variant(
@@ -310,8 +308,13 @@ def run_variant(
         if not check.explores:
             await within(check.run(case, variant.value), check.deadline_seconds)
 
+    def short(text: str) -> str:
+        return case.short(text) if case else text
+
+    def lines() -> tuple[str, ...]:
+        return tuple(short(line) for line in heard.lines[-60:])
+
     def finding(violation: Violation) -> Finding:
-        short = case.short if case else str
         story = list(case.story) if case else []
         story.append(Step(violation.message, violation.expected, violation.seen, broken=True))
         return Finding(
@@ -322,7 +325,7 @@ def run_variant(
             story=tuple(
                 Step(short(s.text), s.expected, short(s.seen), broken=s.broken) for s in story
             ),
-            timeline=tuple(short(line) for line in heard.lines[-60:]),
+            timeline=lines(),
         )
 
     try:
@@ -340,17 +343,12 @@ def run_variant(
     except Violation as violation:
         return finding(violation)
     except (NotClaimed, CannotJudge) as error:
-        raise type(error)(case.short(str(error)) if case else str(error)) from None
+        raise type(error)(short(str(error))) from None
     except KitError:
         raise
     except Overdue:
         told = blocked_finding("the plugin", watch, _BLOCKED)
-        return replace(
-            told,
-            variant=variant.name,
-            message=case.short(told.message) if case else told.message,
-            timeline=finding(Violation("")).timeline,
-        )
+        return replace(told, variant=variant.name, message=short(told.message), timeline=lines())
     except Exited as exited:
         return finding(
             Violation(

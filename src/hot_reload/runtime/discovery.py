@@ -16,11 +16,6 @@ from hot_reload.runtime.context import PluginContext
 _OWN_METHODS = frozenset(ROLE_METHOD.values()) | {name for hook in TABLE for name in hook.names}
 
 
-def find_factory(module: ModuleType, app: object) -> Callable[[PluginContext], Any]:
-    """A function of the plugin's context that makes the plugin of ``module``; see ``find``."""
-    return find(module, app)[0]
-
-
 def find(module: ModuleType, app: object) -> tuple[Callable[[PluginContext], Any], list[type]]:
     """A function of the plugin's context that makes the plugin of ``module``, and the classes
     of it that fit.

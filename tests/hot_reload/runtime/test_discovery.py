@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hot_reload.errors import NoPluginError
-from hot_reload.runtime.discovery import find_factory
+from hot_reload.runtime.discovery import find
 
 
 def module(source: str, name: str = "counter@g1") -> ModuleType:
@@ -23,12 +23,12 @@ CONTEXT: Any = SimpleNamespace(config={"k": 1})
 
 
 def make(source: str) -> Any:
-    return find_factory(module(source), "app")(CONTEXT)
+    return find(module(source), "app")[0](CONTEXT)
 
 
 def refused(source: str) -> NoPluginError:
     with pytest.raises(NoPluginError) as caught:
-        find_factory(module(source), "app")
+        find(module(source), "app")
     assert caught.value.hint
     return caught.value
 
@@ -122,7 +122,7 @@ def test_a_class_from_a_submodule_of_its_own_counts_and_a_strangers_does_not() -
     stranger = type("B", (), {"version": "1", "__module__": "counter@g11"})
     made = module("")
     made.A, made.B = own, stranger  # type: ignore[attr-defined]
-    assert isinstance(find_factory(made, None)(CONTEXT), own)
+    assert isinstance(find(made, None)[0](CONTEXT), own)
     assert "counter@g1" not in sys.modules
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from hot_reload.errors import NoPluginError
 from hot_reload.runtime.context import PluginContext
-from hot_reload.runtime.discovery import find_factory
+from hot_reload.runtime.discovery import find
 from hot_reload.source.bindings import Texts
 from hot_reload.source.candidate import Doubt, find_choice
 from hot_reload.source.code import CodeCache
@@ -47,7 +47,7 @@ def made(source: Source) -> str | Doubt:
     namespace = Namespace(snapshot(source), 1, CodeCache())
     context: Any = PluginContext("counter", 1, {}, None)  # type: ignore[arg-type]
     try:
-        plugin = find_factory(namespace.execute(), None)(context)
+        plugin = find(namespace.execute(), None)[0](context)
         if inspect.isawaitable(plugin):
             plugin = asyncio.run(_awaited(plugin))
         return type(plugin).__name__

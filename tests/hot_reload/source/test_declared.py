@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hot_reload.errors import PluginFault
 from hot_reload.manifest import Dependency, read_manifest
 from hot_reload.runtime.context import PluginContext
-from hot_reload.runtime.discovery import find_factory
+from hot_reload.runtime.discovery import find
 from hot_reload.source import declared
 from hot_reload.source.code import CodeCache
 from hot_reload.source.declared import declared_dependencies
@@ -45,7 +45,7 @@ def declared_by_running(taken: SourceSnapshot) -> tuple[Dependency, ...]:
     try:
         module = namespace.execute()
         context: Any = PluginContext("counter", 1, {}, None)  # type: ignore[arg-type]
-        plugin = find_factory(module, None)(context)
+        plugin = find(module, None)[0](context)
         return read_manifest(module, plugin, default_name="counter").dependencies
     finally:
         namespace.release()

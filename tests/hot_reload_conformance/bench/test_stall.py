@@ -10,7 +10,7 @@ from pathlib import Path
 from hot_reload_conformance.bench import stall as module
 from hot_reload_conformance.bench.judge import Judge
 from hot_reload_conformance.bench.stall import Place, Stall, Stalls, frames_of, is_own, own_of
-from hot_reload_conformance.bench.tally import Hung, judged
+from hot_reload_conformance.bench.tally import judged
 from hot_reload_conformance.check import Check, Variant, host_checks, plugin_checks
 from hot_reload_conformance.specimens import hanging, sync_host
 from hot_reload_conformance.subject import HostSubject, PluginUnderTest
@@ -65,10 +65,15 @@ def _check() -> Check:
 
 
 def _tally(known: bool) -> CheckResult:
-    def judge(variant: Variant) -> Finding:
-        raise Hung(Finding(message="it hung", variant=variant.name), known=known)
+    stalls = Stalls()
 
-    return judged(_check(), "host", [Variant("a"), Variant("b"), Variant("c")], judge)
+    def judge(variant: Variant) -> Finding:
+        stalls.count += 1
+        if not known:
+            stalls.places.add(Place("host.py", stalls.count, "reload"))
+        return Finding(message="it hung", variant=variant.name)
+
+    return judged(_check(), "host", [Variant("a"), Variant("b"), Variant("c")], judge, stalls)
 
 
 def test_variants_are_left_out_once_it_hangs_where_it_hung_before() -> None:
