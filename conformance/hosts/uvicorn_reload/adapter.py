@@ -19,20 +19,33 @@ from pathlib import Path
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports
 from hot_reload_conformance.dialect import package_files
-from hot_reload_conformance.host_process import HostProcess
+from hot_reload_conformance.host_process import HostProcess, until
 from hot_reload_conformance.report_file import ReportFile
 from hot_reload_conformance.verdict import NotClaimed
 
 DELAY_SECONDS = 0.05
 """Between two looks of uvicorn's at the files (0.25 where nothing is said)."""
-SEEN_SECONDS = 12 * DELAY_SECONDS
-"""An edit that uvicorn has not seen by then is one that it does not see."""
-ENDED_SECONDS = 4.0
+LOOKED_SECONDS = 8.0
+"""Two looks take a tenth of a second; on a busy machine, longer. Its last process ends first."""
+ENDED_SECONDS = 8.0
 CALL_SECONDS = 1.5
 """A server that does not answer by then has no process behind its socket."""
 
 # As it is after `pip install uvicorn`: watchfiles, which it would use, comes with the kit.
-START = "import sys; sys.modules['watchfiles'] = None; from uvicorn import main; main()"
+# Each look at the files leaves a byte, as an edit that a look did not see says nothing.
+START = """
+import sys
+sys.modules["watchfiles"] = None
+from uvicorn import main
+from uvicorn.supervisors.statreload import StatReload
+looks, look = open(sys.argv.pop(), "ab", buffering=0), StatReload.should_restart
+def counted(reloader):
+    seen = look(reloader)
+    looks.write(b".")
+    return seen
+StatReload.should_restart = counted
+main()
+"""
 RELOADS = "Reloading..."
 SERVES = "Started server process"
 FAILED = ("Traceback", "Error loading ASGI app")
@@ -56,10 +69,13 @@ class UvicornReloadAdapter(HostAdapter):
     claims = frozenset({Claim.RELOAD, Claim.PACKAGES})
     # What the kit plans for an import does not reach another process.
     stages = ("read", "syntax")
+    operation_deadline_seconds = 20.0
 
     async def open(self, workdir: Path, ports: Ports) -> None:
         self.workdir, self.aside = workdir, Path(tempfile.mkdtemp(prefix="hot-reload-"))
         self.report = ReportFile(self.aside / "report")
+        self.looks = self.aside / "looks"
+        self.looks.touch()
         self.server: HostProcess | None = None
 
     async def close(self) -> None:
@@ -79,16 +95,20 @@ class UvicornReloadAdapter(HostAdapter):
         command = [sys.executable, "-c", START, f"{ref}:app", "--port", "0", "--lifespan", "off"]
         command += ["--reload", "--reload-dir", ".", "--reload-delay", str(DELAY_SECONDS)]
         self.server = HostProcess(
-            command, self.workdir, self.aside / "log", self.report.environment
+            [*command, str(self.looks)],
+            self.workdir,
+            self.aside / "log",
+            self.report.environment,
         )
-        return await self._ended()
+        return await self._ended(self.server)
 
     async def reload(self, ref: str) -> bool:
         if self.server is None:
             raise NotClaimed("reload by name: uvicorn looks at files, and only at them")
-        if not await self.server.says(RELOADS, within_seconds=SEEN_SECONDS):
+        # A look may have begun before the edit; what the one after it sees is said by the next.
+        if not await self._looked(self.server, times=3, unless=RELOADS):
             return True
-        return await self._ended()
+        return await self._ended(self.server)
 
     async def call(self, event: Event | None = None) -> list[str]:
         if self.server is None:
@@ -100,12 +120,30 @@ class UvicornReloadAdapter(HostAdapter):
         self.report.gather()
         return [str(each) for each in json.loads(answer)]
 
-    async def _ended(self) -> bool:
+    async def _looked(self, server: HostProcess, *, times: int, unless: str = "") -> bool:
+        """Wait for so many whole looks at the files; whether it has said ``unless`` by then.
+
+        Raises:
+            TimeoutError: it runs, and does not look.
+        """
+        wanted = self.looks.stat().st_size + times
+
+        def said() -> bool:
+            return bool(unless) and unless in server.said()
+
+        def over() -> bool:
+            return self.looks.stat().st_size >= wanted or said() or not server.runs
+
+        if not await until(over, LOOKED_SECONDS):
+            raise TimeoutError(f"uvicorn has not looked at the files for {LOOKED_SECONDS:g} s")
+        return said()
+
+    async def _ended(self, server: HostProcess) -> bool:
         """Wait for the end of a start, good or bad."""
-        await self.server.says(SERVES, *FAILED, after=RELOADS, within_seconds=ENDED_SECONDS)
+        await server.says(SERVES, *FAILED, after=RELOADS, within_seconds=ENDED_SECONDS)
         # Its poller takes what it finds at its first look for the state that runs.
-        await asyncio.sleep(4 * DELAY_SECONDS)
-        last = self.server.heard(after=RELOADS)
+        await self._looked(server, times=1)
+        last = server.heard(after=RELOADS)
         self.report.gather()
         if SERVES in last:
             return True
