@@ -20,26 +20,32 @@ from pathlib import Path
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports
 from hot_reload_conformance.dialect import package_files
-from hot_reload_conformance.host_process import HostProcess
+from hot_reload_conformance.host_process import HostProcess, until
 from hot_reload_conformance.report_file import ReportFile
 from hot_reload_conformance.verdict import NotClaimed
 
 INTERVAL_SECONDS = 0.2
 """Between two looks at the files, and between two starts. Its default is 1."""
-SEEN_SECONDS = 0.8
-"""An edit that it has not seen by then is one that it does not see."""
+LOOKED_SECONDS = 8.0
+"""Three looks take half a second; on a busy machine, longer."""
 WATCHED_SECONDS = 1.5
 """The new process tells once a second which modules it has; what a file is like when it is first
 looked at after that counts as the old one."""
 ENDED_SECONDS = 8.0
 CALL_SECONDS = 1.5
 
-# The polling monitor, which `pip install hupper` gives.
+# The polling monitor, which `pip install hupper` gives. Each look at the files leaves a byte, as
+# an edit that a look did not see says nothing.
 START = """
-import sys
+import os, sys
 import hupper
 from hupper.polling import PollingFileMonitor
-hupper.start_reloader(sys.argv[1] + ".main", float(sys.argv[2]), monitor_factory=PollingFileMonitor)
+class Counted(PollingFileMonitor):
+    looks = open(os.environ["CONFORMANCE_LOOKS"], "ab", buffering=0)
+    def check_reload(self, paths):
+        super().check_reload(paths)
+        self.looks.write(b".")
+hupper.start_reloader(sys.argv[1] + ".main", float(sys.argv[2]), monitor_factory=Counted)
 """
 CHANGED = "; reloading"
 SERVES = "serves"
@@ -69,11 +75,13 @@ class HupperAdapter(HostAdapter):
     claims = frozenset({Claim.RELOAD, Claim.PACKAGES})
     # What the kit plans for an import does not reach another process.
     stages = ("read", "syntax")
-    operation_deadline_seconds = 15.0
+    operation_deadline_seconds = 20.0
 
     async def open(self, workdir: Path, ports: Ports) -> None:
         self.workdir, self.aside = workdir, Path(tempfile.mkdtemp(prefix="hot-reload-"))
         self.report = ReportFile(self.aside / "report")
+        self.looks = self.aside / "looks"
+        self.looks.touch()
         self.process: HostProcess | None = None
         self.waiting = asyncio.Lock()
 
@@ -92,6 +100,7 @@ class HupperAdapter(HostAdapter):
         environment = {
             **self.report.environment,
             "CONFORMANCE_SOCKET": str(self.aside / "socket"),
+            "CONFORMANCE_LOOKS": str(self.looks),
             # The new process is given its path by the environment alone.
             "PYTHONPATH": os.pathsep.join([str(self.workdir), *filter(None, sys.path)]),
         }
@@ -103,9 +112,7 @@ class HupperAdapter(HostAdapter):
         if self.process is None:
             raise NotClaimed("reload by name: hupper looks at files, and only at them")
         async with self.waiting:  # two that wait would share one log
-            if not await self.process.says(CHANGED, within_seconds=SEEN_SECONDS):
-                return True
-            return await self._ended(self.process)
+            return await self._ended(self.process) if await self._changed(self.process) else True
 
     async def call(self, event: Event | None = None) -> list[str]:
         if self.process is None:
@@ -116,6 +123,23 @@ class HupperAdapter(HostAdapter):
             return []
         self.report.gather()
         return [str(each) for each in json.loads(answer)]
+
+    async def _changed(self, process: HostProcess) -> bool:
+        """Wait until it has looked at the files; whether it says that one has changed.
+
+        Raises:
+            TimeoutError: it runs, and does not look.
+        """
+        # A look may have begun before the edit; the one after it sees it, and says so first.
+        wanted = self.looks.stat().st_size + 2
+
+        def over() -> bool:
+            looked = self.looks.stat().st_size >= wanted
+            return looked or CHANGED in process.said() or not process.runs
+
+        if not await until(over, LOOKED_SECONDS):
+            raise TimeoutError(f"hupper has not looked at the files for {LOOKED_SECONDS:g} s")
+        return CHANGED in process.said()
 
     async def _ended(self, process: HostProcess) -> bool:
         """Wait for the end of a start, good or bad, and until its files are watched."""
