@@ -10,10 +10,15 @@ For an adapter of a server that is started anew at an edit::
 
     async def reload(self, ref):
         async with self.waiting:                         # an asyncio.Lock: there is one log
-            if not await self.process.says("reloading", within_seconds=1):
+            await self.process.looked(self.looks, times=2, or_says="reloading", within_seconds=8)
+            if "reloading" not in self.process.said():
                 return True                              # it has seen no edit
-            await self.process.says("ready", "Traceback", after="reloading", within_seconds=4)
+            await self.process.says("ready", "Traceback", after="reloading", within_seconds=8)
             return "ready" in self.process.heard(after="reloading")
+
+``self.looks`` is a file to which the host adds a byte at the end of each look at the watched
+files: let the program that starts it wrap the method that looks. To wait for a time instead
+takes an edit for unseen that a busy machine has not come to.
 """
 
 from __future__ import annotations
@@ -90,6 +95,29 @@ class HostProcess:
 
         await until(lambda: holds() or not self.runs, within_seconds)
         return holds()
+
+    async def looked(
+        self, looks: Path, *, times: int, or_says: str = "", within_seconds: float
+    ) -> None:
+        """Wait until ``looks``, which grows by a byte at the end of each look of the host's at its
+        files, has grown by ``times`` bytes, or the host has said ``or_says``, or has ended.
+
+        A look may have begun before an edit: the second one has seen it. One that says what it
+        saw only after it has ended has said so by the end of the third.
+
+        Raises:
+            TimeoutError: it runs, and does not look.
+        """
+        wanted = looks.stat().st_size + times
+
+        def over() -> bool:
+            enough = looks.stat().st_size >= wanted
+            return enough or bool(or_says and or_says in self.said()) or not self.runs
+
+        if not await until(over, within_seconds):
+            raise TimeoutError(
+                f"it has not looked at its files {times} times in {within_seconds:g} s"
+            )
 
     async def end(self, *, within_seconds: float = 4.0) -> None:
         """Ask it to end, and where it has not in time, end it and its children."""

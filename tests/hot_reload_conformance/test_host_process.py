@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -22,6 +23,16 @@ import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 print("child", child.pid, "up", flush=True)
+time.sleep(600)
+"""
+
+LOOKS = """
+import os, time
+for number in (1, 2):
+    while not os.path.exists(str(number)): time.sleep(0.001)
+    with open("looks", "ab") as looks: looks.write(b".")
+while not os.path.exists("seen"): time.sleep(0.001)
+print("seen", flush=True)
 time.sleep(600)
 """
 
@@ -48,6 +59,27 @@ async def test_nobody_waits_for_one_that_has_ended(tmp_path: Path) -> None:
     assert process.said() == "no port\n"
     assert not process.runs
     await process.end()
+
+
+async def test_as_many_looks_are_waited_for_as_are_wanted(tmp_path: Path) -> None:
+    process, looks = _process(tmp_path, LOOKS), tmp_path / "looks"
+    looks.touch()
+    waiting = asyncio.create_task(
+        process.looked(looks, times=2, or_says="seen", within_seconds=PATIENCE_SECONDS)
+    )
+    await asyncio.sleep(0)
+    (tmp_path / "1").touch()
+    assert await until(lambda: looks.stat().st_size == 1, PATIENCE_SECONDS)
+    assert not waiting.done()
+    (tmp_path / "2").touch()
+    await waiting
+    with pytest.raises(TimeoutError, match=r"has not looked at its files 1 times in 0\.05 s"):
+        await process.looked(looks, times=1, within_seconds=0.05)
+    (tmp_path / "seen").touch()
+    await process.looked(looks, times=1, or_says="seen", within_seconds=PATIENCE_SECONDS)
+    assert process.said() == "seen\n"
+    await process.end(within_seconds=PATIENCE_SECONDS)
+    await process.looked(looks, times=1, within_seconds=PATIENCE_SECONDS)
 
 
 async def test_it_runs_in_its_folder_with_what_is_added_to_the_environment(tmp_path: Path) -> None:

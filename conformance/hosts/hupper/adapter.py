@@ -20,7 +20,7 @@ from pathlib import Path
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports
 from hot_reload_conformance.dialect import package_files
-from hot_reload_conformance.host_process import HostProcess, until
+from hot_reload_conformance.host_process import HostProcess
 from hot_reload_conformance.report_file import ReportFile
 from hot_reload_conformance.verdict import NotClaimed
 
@@ -112,7 +112,9 @@ class HupperAdapter(HostAdapter):
         if self.process is None:
             raise NotClaimed("reload by name: hupper looks at files, and only at them")
         async with self.waiting:  # two that wait would share one log
-            return await self._ended(self.process) if await self._changed(self.process) else True
+            looked = self.process.looked
+            await looked(self.looks, times=2, or_says=CHANGED, within_seconds=LOOKED_SECONDS)
+            return await self._ended(self.process) if CHANGED in self.process.said() else True
 
     async def call(self, event: Event | None = None) -> list[str]:
         if self.process is None:
@@ -123,23 +125,6 @@ class HupperAdapter(HostAdapter):
             return []
         self.report.gather()
         return [str(each) for each in json.loads(answer)]
-
-    async def _changed(self, process: HostProcess) -> bool:
-        """Wait until it has looked at the files; whether it says that one has changed.
-
-        Raises:
-            TimeoutError: it runs, and does not look.
-        """
-        # A look may have begun before the edit; the one after it sees it, and says so first.
-        wanted = self.looks.stat().st_size + 2
-
-        def over() -> bool:
-            looked = self.looks.stat().st_size >= wanted
-            return looked or CHANGED in process.said() or not process.runs
-
-        if not await until(over, LOOKED_SECONDS):
-            raise TimeoutError(f"hupper has not looked at the files for {LOOKED_SECONDS:g} s")
-        return CHANGED in process.said()
 
     async def _ended(self, process: HostProcess) -> bool:
         """Wait for the end of a start, good or bad, and until its files are watched."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports
 from hot_reload_conformance.dialect import package_files
-from hot_reload_conformance.host_process import HostProcess, until
+from hot_reload_conformance.host_process import HostProcess
 from hot_reload_conformance.report_file import ReportFile
 from hot_reload_conformance.verdict import NotClaimed
 
@@ -105,8 +105,10 @@ class UvicornReloadAdapter(HostAdapter):
     async def reload(self, ref: str) -> bool:
         if self.server is None:
             raise NotClaimed("reload by name: uvicorn looks at files, and only at them")
-        # A look may have begun before the edit; what the one after it sees is said by the next.
-        if not await self._looked(self.server, times=3, unless=RELOADS):
+        # What a look has seen is said after it has ended.
+        looked = self.server.looked
+        await looked(self.looks, times=3, or_says=RELOADS, within_seconds=LOOKED_SECONDS)
+        if RELOADS not in self.server.said():
             return True
         return await self._ended(self.server)
 
@@ -120,29 +122,11 @@ class UvicornReloadAdapter(HostAdapter):
         self.report.gather()
         return [str(each) for each in json.loads(answer)]
 
-    async def _looked(self, server: HostProcess, *, times: int, unless: str = "") -> bool:
-        """Wait for so many whole looks at the files; whether it has said ``unless`` by then.
-
-        Raises:
-            TimeoutError: it runs, and does not look.
-        """
-        wanted = self.looks.stat().st_size + times
-
-        def said() -> bool:
-            return bool(unless) and unless in server.said()
-
-        def over() -> bool:
-            return self.looks.stat().st_size >= wanted or said() or not server.runs
-
-        if not await until(over, LOOKED_SECONDS):
-            raise TimeoutError(f"uvicorn has not looked at the files for {LOOKED_SECONDS:g} s")
-        return said()
-
     async def _ended(self, server: HostProcess) -> bool:
         """Wait for the end of a start, good or bad."""
         await server.says(SERVES, *FAILED, after=RELOADS, within_seconds=ENDED_SECONDS)
         # Its poller takes what it finds at its first look for the state that runs.
-        await self._looked(server, times=1)
+        await server.looked(self.looks, times=1, within_seconds=LOOKED_SECONDS)
         last = server.heard(after=RELOADS)
         self.report.gather()
         if SERVES in last:
