@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from hot_reload.config.equality import same
 from hot_reload.errors import EngineMisuse
 from hot_reload.events import Listener
 from hot_reload.outcome import Operation, Outcome, Switched, Unchanged
@@ -410,6 +411,14 @@ class Engine:
             EngineMisuse: there is no such plugin.
         """
         return self._roster.status(given_name(name))
+
+    def is_configured(self, name: str, config: Mapping[str, Any]) -> bool:
+        """Whether ``config`` is what ``name``, loaded or registered, is configured with.
+
+        Raises:
+            EngineMisuse: there is no such plugin.
+        """
+        return same(self._roster.slot(given_name(name)).config, config)
 
     def source_hashes(self, name: str) -> dict[str, str]:
         """Each source file that runs, relative to the plugin, with the SHA-256 of its bytes.

@@ -248,8 +248,8 @@ class Roster:
             raise EngineMisuse(f"no service {name!r} is loaded and enabled{why} are: {known}")
         return slot
 
-    def status(self, name: str) -> PluginStatus:
-        """What is known of ``name``.
+    def slot(self, name: str) -> Slot:
+        """Where ``name`` is loaded or registered.
 
         Raises:
             EngineMisuse: there is no such plugin.
@@ -257,6 +257,15 @@ class Roster:
         slot = self.slots.get(name) or self.lazy.get(name)
         if slot is None:
             raise EngineMisuse(f"no plugin {name!r} is loaded{self._meant(name)}")
+        return slot
+
+    def status(self, name: str) -> PluginStatus:
+        """What is known of ``name``.
+
+        Raises:
+            EngineMisuse: there is no such plugin.
+        """
+        slot = self.slot(name)
         current = slot.current
         return PluginStatus(
             name=name,

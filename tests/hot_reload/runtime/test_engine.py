@@ -128,6 +128,24 @@ async def test_F16_twins_by_case_collide_and_strange_names_are_shown_safely(
         record.getMessage().encode()
 
 
+async def test_what_a_plugin_is_configured_with_is_compared_by_value_and_type(
+    bench: Bench,
+) -> None:
+    path = bench.plugin()
+    async with Engine() as engine:
+        await engine.load(path, config={"limit": 1, "deep": {"on": True}})
+        assert engine.is_configured("counter", {"deep": {"on": True}, "limit": 1})
+        for other in ({}, {"limit": 1, "deep": {"on": 1}}, {"limit": 1.0, "deep": {"on": True}}):
+            assert not engine.is_configured("counter", other)
+        await engine.reconfigure({"counter": {"limit": 2}})
+        assert engine.is_configured("counter", {"limit": 2})
+        await engine.unload("counter")
+        with pytest.raises(EngineMisuse, match="no plugin 'counter' is loaded"):
+            engine.is_configured("counter", {"limit": 2})
+        await engine.load(path)
+        assert engine.is_configured("counter", {})
+
+
 async def test_unknown_names_are_refused_or_misuse(bench: Bench) -> None:
     async with Engine() as engine:
         await engine.load(bench.plugin())

@@ -14,6 +14,7 @@ from hot_reload.config.problem import ConfigError, KeyPath, Problem
 from hot_reload.config.secret import conceal
 from hot_reload.errors import SourceError
 from hot_reload.outcome import Failed, Failure, Outcome, RolledBack
+from hot_reload.policy.registry import Registry
 from hot_reload.ports import Files
 from hot_reload.source.snapshot import take_snapshot
 from hot_reload.watch.config.applying import Applying
@@ -181,7 +182,7 @@ class Attempts:
             and (name not in loaded or (old and old.plugins.get(name) not in (entry, None)))
         ]
         needs = {name: needs_at(paths[name], self._files) for name in fresh}
-        planned = plan(old, model, loaded, needs)
+        planned = plan(old, model, loaded, needs, self._strayed(loaded))
         if not problems:
             problems += check_plan(planned, model, loaded, needs)
         steps = tuple(self._checked(each, problems) for each in planned.steps)
@@ -192,6 +193,16 @@ class Attempts:
         wanted = {_loads(each) for each in steps}
         loads = {name: each for name, each in paths.items() if name in wanted}
         return dataclasses.replace(planned, steps=steps), loads
+
+    def _strayed(self, loaded: Registry) -> frozenset[str]:
+        """The plugins that have another config by now than they were given: a host loaded them
+        anew, or configured them itself. What the files say is to run all the same."""
+        before = self.running.plugins if self.running else {}
+        return frozenset(
+            name
+            for name, entry in before.items()
+            if name in loaded and not self._engine.is_configured(name, entry.config)
+        )
 
     def _checked(self, step: Step, problems: list[Problem]) -> Step:
         """The step; what stands against it is added to ``problems``."""

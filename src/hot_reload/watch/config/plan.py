@@ -91,11 +91,18 @@ Needs: TypeAlias = Mapping[str, tuple[Dependency, ...]]
 """What plugins that are not loaded declare that they need, as far as their text says it."""
 
 
-def plan(old: HostConfig | None, new: HostConfig, loaded: Registry, needs: Needs) -> Plan:
+def plan(
+    old: HostConfig | None,
+    new: HostConfig,
+    loaded: Registry,
+    needs: Needs,
+    strayed: Collection[str] = (),
+) -> Plan:
     """The steps from ``old`` (None: nothing was applied yet) to ``new``.
 
     ``loaded`` is what runs: a plugin of ``new`` that is not there is loaded, one that a
-    host loaded itself is configured. A plugin that never was in the files is left alone.
+    host loaded itself is configured, and so is one of ``strayed``, which have another config
+    than ``old`` gave them. A plugin that never was in the files is left alone.
     """
     before: Mapping[str, PluginEntry] = old.plugins if old else {}
     replaced = tuple(
@@ -109,7 +116,7 @@ def plan(old: HostConfig | None, new: HostConfig, loaded: Registry, needs: Needs
         for name, entry in new.plugins.items()
         if name in loaded
         and name not in moved
-        and (name not in before or not same(before[name].config, entry.config))
+        and (name not in before or name in strayed or not same(before[name].config, entry.config))
     }
     steps: list[Step] = [Load(each) for each in _load_order(new, loaded, needs)]
     steps += replaced
@@ -117,7 +124,7 @@ def plan(old: HostConfig | None, new: HostConfig, loaded: Registry, needs: Needs
     for wanted in (True, False):
         steps += [turn for turn in turns if turn is not None and turn.enabled is wanted]
     if changed:
-        known = {name: before[name] for name in changed if name in before}
+        known = {n: before[n] for n in changed if n in before and n not in strayed}
         steps.append(Reconfigure(known, changed))
     gone = [name for name in before if name not in new.plugins and name in loaded]
     steps += [Unload(before[name]) for name in _unload_order(gone, loaded)]

@@ -37,6 +37,9 @@ class ConfigurableEngine(Protocol):
     def plugin(self, name: str) -> Any:
         """See ``Engine.plugin``."""
 
+    def is_configured(self, name: str, config: Mapping[str, Any]) -> bool:
+        """See ``Engine.is_configured``."""
+
     async def load(
         self,
         path: str | Path,

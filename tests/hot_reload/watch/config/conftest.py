@@ -78,6 +78,9 @@ class BookEngine:
     def plugin(self, name: str) -> Any:
         return None
 
+    def is_configured(self, name: str, config: Mapping[str, Any]) -> bool:
+        return self.configs[name] == config
+
     async def load(
         self,
         path: str | Path,

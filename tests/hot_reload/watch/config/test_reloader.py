@@ -286,7 +286,33 @@ async def test_f51_a_caller_s_dict_is_copied(desk: Any) -> None:
     reloader = desk.make(arguments=arguments)
     await reloader.apply()
     desk.engine.configs["one"]["list"].append(2)
-    assert (await reloader.apply()).verdict is Verdict.UNCHANGED
+    assert reloader.running.plugins["one"].config == {"list": [1]}
+
+
+async def test_f51_a_plugin_that_a_host_loaded_anew_gets_its_config_again(served: Any) -> None:
+    """The files are what they were, and yet not what runs."""
+    before = served.engine.state
+    await served.engine.unload("one")
+    await served.engine.load(served.folder / "one.py", name="one")
+    assert served.engine.state != before
+    served.engine.calls.clear()
+    result = await served.reloader.apply()
+    assert result.verdict is Verdict.APPLIED
+    assert result.affected == ("one",)
+    assert served.engine.calls == [("reconfigure", "one")]
+    assert served.engine.state == before
+    assert (await served.reloader.apply()).verdict is Verdict.UNCHANGED
+
+
+async def test_f51_what_a_refusal_leaves_strayed_is_not_given_the_older_config(
+    served: Any,
+) -> None:
+    """What the host gave it is not known here, so nothing is put in its place."""
+    await served.engine.unload("one")
+    await served.engine.load(served.folder / "one.py", name="one", config={"own": 1})
+    served.engine.refuses["one"] = lambda config: "not that" if "own" not in config else ""
+    assert (await served.reloader.apply()).verdict is Verdict.ROLLED_BACK
+    assert served.engine.configs["one"] == {"own": 1}
 
 
 async def test_c11_no_result_shows_a_secret(served: Any, caplog: pytest.LogCaptureFixture) -> None:
