@@ -14,7 +14,7 @@ import weakref
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hot_reload_conformance.planned import Action
 
@@ -27,8 +27,7 @@ class Reporter(Protocol):
     serial: int
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """One thing that a plugin reported. ``serial`` tells instances of a version apart."""
 
     order: int
@@ -43,8 +42,7 @@ class Moment:
         return f"{self.plugin} {self.version}#{self.serial} {self.what} {self.phase}"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One event that reached a sink's instance."""
 
     order: int

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hot_reload import AuditLog, ConfigReloader, Engine, Health, Settings, acting_as
-from hot_reload.events import LifecycleEvent, OperationEnded, OperationStarted
+from hot_reload.events import LifecycleEvent, OperationStarted, StageEntered
 from hot_reload.watch.hints import WatchfilesHints
 from hot_reload.watch.settings import WatchSettings
 from hot_reload.watch.watcher import Watcher
@@ -329,10 +329,11 @@ def _name(ref: str) -> str:
 
 
 def _event(event: LifecycleEvent) -> HostEvent:
-    if isinstance(event, (OperationStarted, OperationEnded)):
-        phase = "start" if isinstance(event, OperationStarted) else "end"
-        return HostEvent(str(event.attempt), phase, event.plugin, event.operation.value)
-    return HostEvent(str(event.attempt), "progress", event.plugin)
+    attempt = str(event.attempt)
+    if isinstance(event, StageEntered):
+        return HostEvent(attempt, "progress", event.plugin)
+    phase = "start" if isinstance(event, OperationStarted) else "end"
+    return HostEvent(attempt, phase, event.plugin, event.operation.value)
 
 
 def _reply(outcome: Any) -> Reply:

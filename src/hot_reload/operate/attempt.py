@@ -37,9 +37,9 @@ class Verdict(enum.Enum):
     """It was put off; the attempt that it becomes is one of its own."""
 
 
-_ENDING = frozenset({Stage.DRAIN, Stage.FLUSH, Stage.STOP, Stage.TEARDOWN, Stage.RELEASE})
+_ENDING = (Stage.DRAIN, Stage.FLUSH, Stage.STOP, Stage.TEARDOWN, Stage.RELEASE)
 """Stages of a generation that goes: the old one after a commit, the new one on the way back."""
-_COMMITTED_OR_NONE = _ENDING | {Stage.COMMIT, None}
+_COMMITTED_OR_NONE = (None, Stage.COMMIT, *_ENDING)
 
 
 def verdict_of(outcome: Outcome | None) -> Verdict:

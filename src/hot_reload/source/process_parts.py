@@ -21,7 +21,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any, TypeAlias
 
 from hot_reload.source.namespace import is_elsewhere
@@ -207,11 +206,11 @@ def _same_modules(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """
     try:
         # Values by identity alone: one that was put in another's place may claim to equal it.
-        return (
-            len(old) <= len(new)
-            and all(map(operator.is_, old.values(), new.values()))
-            and [*old] == [*islice(new, len(old))]
-        )
+        if len(old) > len(new) or not all(map(operator.is_, old.values(), new.values())):
+            return False
+        names = [*new]
+        del names[len(old) :]
+        return [*old] == names
     except Exception:  # another thread imports something meanwhile, or a key is no string
         return False
 
