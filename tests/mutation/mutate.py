@@ -2,9 +2,9 @@
 
 ``python tests/mutation/mutate.py --per-module 30 policy/guards runtime/part`` copies the
 three roots to a folder of its own, lets mutmut make the mutants of the named modules,
-draws up to 30 of each by ``--seed``, and runs every one against the contract alone: the
-engine's own unit tests are not there. Ends with the rate, the survivors as diffs and, with
-``--json``, a file of both. Needs mutmut 3.8: ``pip install mutmut``.
+draws up to 30 of each by ``--seed``, and has ``contract.py`` run every one against the contract
+alone: the engine's own unit tests are not there. Ends with the rate, the survivors as diffs and,
+with ``--json``, a file of both. Needs mutmut 3.8: ``pip install mutmut``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
@@ -30,9 +31,9 @@ ROOTS = {
     "conformance": "hot_reload_conformance",
 }
 MODULES = ("policy/guards", "policy/graph", "runtime/part", "runtime/transaction")
-KILLED = frozenset({"killed", "timeout", "segfault", "suspicious", "caught by type check"})
+KILLED = frozenset({"killed", "timeout", "crashed"})
 """A mutant that hangs or crashes is seen by whoever runs the suite."""
-_RESULT = re.compile(r"^\s*(?P<name>\S+__mutmut_\d+): (?P<status>.+?)\s*$", re.M)
+_RESULT = re.compile(r"^\s*(\S+__mutmut_\d+): ", re.M)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,38 +42,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="hot-reload-mutation-") as name:
         folder = Path(options.keep or name)
         prepare(folder, options.modules, thin=options.thin)
-        # Mutants are made by the first run, whatever it is asked to run; one has to be named.
+        # It ends there: no test reaches what was mutated, and the contract is run without mutmut.
         mutmut(folder, "run", "--max-children", "1", "no.such__mutmut_0")
-        known = results(folder)
-        chosen = draw(list(known), options.modules, options.per_module, options.seed)
+        known = made(folder)
+        chosen = draw(known, options.modules, options.per_module, options.seed)
         if not chosen:
             print(f"mutmut made no mutants of {', '.join(options.modules)}", file=sys.stderr)
             return 2
         print(f"{len(chosen)} of {len(known)} mutants", flush=True)
-        found: dict[str, str] = {}
-        for part in rounds(chosen, options.round or len(chosen)):
-            mutmut(folder, "run", "--max-children", str(options.jobs), *part)
-            fared = results(folder)
-            if any(fared[name] == "not checked" for name in part):
-                raise SystemExit(f"not every mutant was judged: {_last_words(folder)}")
-            found.update((name, fared[name]) for name in part)
-            report = {
-                "modules": list(options.modules),
-                "seed": options.seed,
-                "made": dict(Counter(module_of(each) for each in known)),
-                "mutants": [
-                    {
-                        "name": name,
-                        "status": status,
-                        "diff": mutmut(folder, "show", name) if status not in KILLED else "",
-                    }
-                    for name, status in sorted(found.items())
-                ],
-            }
+        order = [each for part in rounds(chosen, options.round or len(chosen)) for each in part]
+        report: dict[str, Any] = {"seed": options.seed, "modules": [], "mutants": []}
+        for facts in judged(folder, order, options.thin, options.jobs):
+            if "red" in facts:
+                raise SystemExit(f"red on the engine as it is: {facts['red']}: {facts['reason']}")
+            report["modules" if "module" in facts else "mutants"].append(facts)
             if options.json:
                 options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-            print(f"{len(found)} of {len(chosen)} judged", flush=True)
-    rate = told(found, {each["name"]: each["diff"] for each in report["mutants"]})
+        if len(report["mutants"]) < len(chosen):
+            raise SystemExit(f"{len(report['mutants'])} of {len(chosen)} judged, then it ended")
+    rate = told(report["mutants"])
     return 0 if rate >= options.at_least else 1
 
 
@@ -109,27 +97,29 @@ def prepare(folder: Path, modules: Sequence[str], *, thin: int = 0) -> None:
             ignore=shutil.ignore_patterns("__pycache__"),
         )
     (folder / "tests").mkdir()
-    contract = (HERE / "contract.py.txt").read_text(encoding="utf-8")
-    contract = contract.replace("THIN = 0\n", f"THIN = {thin}\n")
-    (folder / "tests" / "test_contract.py").write_text(contract, encoding="utf-8")
+    (folder / "tests" / "test_nothing.py").write_text("def test_nothing():\n    pass\n")
     sources = json.dumps([f"src/hot_reload/{module}.py" for module in modules])
     text = (HERE / "project.toml").read_text(encoding="utf-8").replace("SOURCES", sources)
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")
 
 
-def mutmut(folder: Path, *arguments: str) -> str:
-    """What mutmut prints. Its exit code says whether mutants survived: that is read elsewhere."""
-    paths = [str(folder / "mutants" / root) for root in ROOTS]
-    environment = {
+def environment(folder: Path) -> dict[str, str]:
+    """In which the mutants are what is imported, and the contract beside them."""
+    paths = [*(str(folder / "mutants" / root) for root in ROOTS), str(REPOSITORY)]
+    return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
-        # Stale bytecode of one mutant must not answer for the next.
+        # Stale bytecode of one sample must not answer for the next.
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+def mutmut(folder: Path, *arguments: str) -> str:
+    """What mutmut prints."""
     done = subprocess.run(
         [sys.executable, "-m", "mutmut", *arguments],
         cwd=folder,
-        env=environment,
+        env=environment(folder),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -139,17 +129,25 @@ def mutmut(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def _last_words(folder: Path) -> str:
-    """Why mutmut gave up, as a rule because a clause is red on the engine as it is."""
-    log = (folder / "mutmut.log").read_text(encoding="utf-8")
-    told = [line for line in log.splitlines() if re.match(r"FAILED|E  |Failed", line)]
-    return " ".join(told[-4:]) or f"see {folder / 'mutmut.log'}, with --keep"
+def made(folder: Path) -> list[str]:
+    """Every mutant."""
+    return _RESULT.findall(mutmut(folder, "results", "--all", "true"))
 
 
-def results(folder: Path) -> dict[str, str]:
-    """Every mutant and how it fared."""
-    text = mutmut(folder, "results", "--all", "true")
-    return {found["name"]: found["status"] for found in _RESULT.finditer(text)}
+def judged(folder: Path, names: Sequence[str], thin: int, jobs: int) -> Iterator[dict[str, Any]]:
+    """What ``contract.py`` says of them, as soon as it does."""
+    (folder / "names.json").write_text(json.dumps(names), encoding="utf-8")
+    what = ["--names", str(folder / "names.json"), "--thin", str(thin), "--jobs", str(jobs)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.mutation.contract", *what],
+        cwd=folder / "mutants",
+        env=environment(folder),
+        text=True,
+        stdout=subprocess.PIPE,
+    ) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            yield json.loads(line)
 
 
 def draw(names: Sequence[str], modules: Sequence[str], each: int, seed: int) -> list[str]:
@@ -195,21 +193,21 @@ def _without_words(lines: Sequence[str]) -> str:
     return re.sub(r"f?([\"'])(?:(?!\1).)*? (?:(?!\1).)*?\1", "TEXT", text)
 
 
-def told(found: Mapping[str, str], diffs: Mapping[str, str]) -> float:
+def told(mutants: Sequence[Mapping[str, Any]]) -> float:
     """Print the tally by module and every survivor; gives the rate, mutants of words left out."""
-    for module in sorted({module_of(name) for name in found}):
-        tally = Counter(status for name, status in found.items() if module_of(name) == module)
-        print(f"{module}: {', '.join(f'{count} {status}' for status, count in tally.items())}")
-    survivors = [name for name, status in sorted(found.items()) if status not in KILLED]
-    worded = [name for name in survivors if only_words(diffs.get(name, ""))]
-    for name in survivors:
-        if name not in worded and found[name] != "no tests":
-            print(f"\n{found[name]}: {name}\n{diffs.get(name, '')}")
-    unentered = sum(status == "no tests" for status in found.values())
-    print(f"\n{unentered} of {len(found)} lie in functions that no clause enters")
-    killed, meant = len(found) - len(survivors), len(found) - len(worded)
+    for module in sorted({module_of(each["name"]) for each in mutants}):
+        own = [each["status"] for each in mutants if module_of(each["name"]) == module]
+        print(f"{module}: {', '.join(f'{count} {what}' for what, count in Counter(own).items())}")
+    survivors = [each for each in mutants if each["status"] not in KILLED]
+    worded = [each for each in survivors if only_words(each["diff"])]
+    for each in survivors:
+        if each not in worded and each["status"] != "no tests":
+            print(f"\n{each['name']}, run by {each['cases']} cases\n{each['diff']}")
+    unentered = sum(each["status"] == "no tests" for each in mutants)
+    print(f"\n{unentered} of {len(mutants)} lie in functions that no clause enters")
+    killed, meant = len(mutants) - len(survivors), len(mutants) - len(worded)
     rate = killed / meant if meant else 0.0
-    print(f"\nkilled {killed} of {len(found)}; {len(worded)} survivors change words only")
+    print(f"\nkilled {killed} of {len(mutants)}; {len(worded)} survivors change words only")
     print(f"rate without those: {rate:.0%}")
     return rate
 

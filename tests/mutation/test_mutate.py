@@ -6,7 +6,6 @@ import importlib.util
 import tomllib
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
@@ -55,18 +54,23 @@ def test_another_behaviour_is_one(mutate: ModuleType, before: str, after: str) -
 def test_the_rate_counts_hangs_as_kills_and_leaves_words_out(
     mutate: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = {
-        "hot_reload.a.x_f__mutmut_1": "killed",
-        "hot_reload.a.x_f__mutmut_2": "timeout",
-        "hot_reload.a.x_f__mutmut_3": "survived",
-        "hot_reload.a.x_f__mutmut_4": "survived",
-        "hot_reload.a.x_f__mutmut_5": "no tests",
+    fared = {
+        "killed": diff("a", "b"),
+        "timeout": diff("a", "b"),
+        "survived": diff("a and b", "a or b"),
+        "survived again": diff('say("so it is")', 'say("XXso it isXX")'),
+        "no tests": diff("a", "b"),
     }
-    diffs = {
-        "hot_reload.a.x_f__mutmut_3": diff("a and b", "a or b"),
-        "hot_reload.a.x_f__mutmut_4": diff('say("so it is")', 'say("XXso it isXX")'),
-    }
-    assert mutate.told(found, diffs) == pytest.approx(0.5)
+    found = [
+        {
+            "name": f"hot_reload.a.x_f__mutmut_{number}",
+            "status": status.removesuffix(" again"),
+            "cases": 3,
+            "diff": told,
+        }
+        for number, (status, told) in enumerate(fared.items())
+    ]
+    assert mutate.told(found) == pytest.approx(0.5)
     told = capsys.readouterr().out
     assert "a or b" in told
     assert "XXso it isXX" not in told
@@ -96,33 +100,16 @@ def test_rounds_take_as_many_of_one_module_as_of_another(mutate: ModuleType) -> 
     assert mutate.rounds(names, len(names)) == [names]
 
 
-def test_the_folder_holds_the_contract_and_no_other_test(
+def test_the_folder_has_mutmut_make_mutants_of_the_named_modules_alone(
     mutate: ModuleType, tmp_path: Path
 ) -> None:
     mutate.prepare(tmp_path / "made", ["policy/guards"])
     tests = [each.name for each in (tmp_path / "made" / "tests").iterdir()]
-    assert tests == ["test_contract.py"]
+    assert tests == ["test_nothing.py"]
     config = tomllib.loads((tmp_path / "made" / "pyproject.toml").read_text())["tool"]["mutmut"]
     assert config["only_mutate"] == ["src/hot_reload/policy/guards.py"]
     for source in config["only_mutate"]:
         assert (tmp_path / "made" / source).is_file()
-
-
-def test_a_thin_contract_has_some_variants_and_no_machines(
-    mutate: ModuleType, tmp_path: Path
-) -> None:
-    checks = {}
-    for thin in (0, 3):
-        mutate.prepare(tmp_path / str(thin), ["policy/guards"], thin=thin)
-        made: dict[str, Any] = {}
-        exec((tmp_path / str(thin) / "tests" / "test_contract.py").read_text(), made)
-        checks[thin] = {each.id: each for each in made["CHECKS"]}
-    adapter = made["ReferenceAdapter"]
-    assert any(each.explores for each in checks[0].values())
-    assert not any(each.explores for each in checks[3].values())
-    for name, each in checks[3].items():
-        many = len(checks[0][name].variants(adapter))
-        assert min(many, 2) <= len(each.variants(adapter)) <= min(many, 3)
 
 
 def test_a_module_that_is_not_there_is_named(mutate: ModuleType, tmp_path: Path) -> None:
