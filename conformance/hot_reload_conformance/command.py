@@ -53,6 +53,15 @@ def conformance(
     Given none: what the project here has, else the embedded default. Ends with 0
     when no MUST clause failed or stayed unknown, and the kit itself was sound.
     """
+    from hot_reload_conformance.bench.straggler import none_waited_for
+
+    with none_waited_for():
+        _conformance(subjects, report_files, profile, verbose)
+
+
+def _conformance(
+    subjects: tuple[str, ...], report_files: tuple[Path, ...], profile: str | None, verbose: int
+) -> None:
     from hot_reload_conformance.report.form import FormError, checked, write
     from hot_reload_conformance.report.terminal import report_lines, title
 
@@ -80,6 +89,13 @@ def self_test(adapter: str) -> None:
 
     Ends with 0 where every check can rely on it, with 1 where it has to be mended.
     """
+    from hot_reload_conformance.bench.straggler import none_waited_for
+
+    with none_waited_for():
+        _self_test(adapter)
+
+
+def _self_test(adapter: str) -> None:
     from hot_reload_conformance.bench.cost import slowness
     from hot_reload_conformance.bench.runner import self_test as problem_of
     from hot_reload_conformance.door import hosts_of

@@ -108,12 +108,14 @@ class Probe:
         """A sink was given an event."""
         self._act("receive")
         self.recording.delivered(self, event)
+        self._act("receive:end")
 
     async def areceive(self, event: Any) -> None:
         """An asynchronous sink was given an event. It gives the loop a turn, as real ones do."""
         await self._aact("receive")
         await asyncio.sleep(0)
         self.recording.delivered(self, event)
+        await self._aact("receive:end")
 
     def stage(self, event: Any, role: str) -> Any:
         """One stage of the pipeline: notes that ``event`` came by, and gives it on.

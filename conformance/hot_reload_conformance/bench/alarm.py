@@ -56,7 +56,7 @@ class Alarm:
     stall: Stall | None = None
     """Set once it was interrupted."""
     case: Any = None
-    """The latest case that began under it."""
+    """The latest case that began under it; its ``progress``, if it has one, counts as turns."""
     until: float = 0.0
     """When somebody else's deadline comes, by ``time.monotonic``; 0: there is none."""
     outside: FrameType | None = None
@@ -67,6 +67,12 @@ class Alarm:
     _strikes: int = 0
     _lines: set[Place] = field(default_factory=set)
     """The subject's own lines in which it was seen."""
+
+    def grant(self, seconds: float) -> None:
+        """Let so many seconds pass without progress from now on."""
+        self.seconds = seconds
+        if _running and _running[-1] is self:
+            self.arm()
 
     def arm(self) -> None:
         """Look again in a while."""
@@ -84,8 +90,9 @@ class Alarm:
             self.arm()
             raise Overdue
         self.arm()
-        if _turns.count != self._turns or _turns.asleep:
-            self._turns, self._looks = _turns.count, 0
+        turns = _turns.count + getattr(self.case, "progress", 0)
+        if turns != self._turns or _turns.asleep:
+            self._turns, self._looks = turns, 0
             self._lines.clear()
             return
         self._looks += 1
@@ -128,6 +135,17 @@ def goes_on(case: Any = None) -> None:
         raise Overdue
     if case is not None and _running:
         _running[-1].case = case
+
+
+def outermost() -> float:
+    """The seconds of the alarm around all others here; 0: there is none."""
+    return _running[0].seconds if _running and watched() else 0.0
+
+
+def forgive() -> None:
+    """What interrupted an alarm inside of the running ones ends none of these."""
+    for each in _running:
+        each.stall = None
 
 
 def watched() -> bool:
@@ -176,7 +194,9 @@ def alarm(
         made.outside = None
         made.learned()
         if outer is not None:
-            outer.stall = outer.stall or made.stall
+            if made.stall is not None and outer.stall is None:
+                outer.stall = made.stall
+                outer.case = outer.case if made.case is None else made.case
             outer.arm()
         elif rest:
             left = began + rest - _now()

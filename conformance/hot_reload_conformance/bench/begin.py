@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -36,10 +36,10 @@ def begin(coroutine: Coroutine[Any, Any, T], *, as_task: bool) -> asyncio.Future
     ``as_task`` is ``recording.asynchronous``. Only on the event loop's thread.
     """
     if as_task:
-        return asyncio.ensure_future(_contained(coroutine))
+        return asyncio.ensure_future(to_its_end(coroutine))
     ended, waits_for = step(coroutine)
     if ended is None:
-        return asyncio.ensure_future(_contained(_resumed(coroutine, waits_for)))
+        return asyncio.ensure_future(to_its_end(_resumed(coroutine, waits_for)))
     future: asyncio.Future[Ended[T]] = asyncio.get_running_loop().create_future()
     future.set_result(ended)
     return future
@@ -56,7 +56,7 @@ def begin_in_hook(
     if not worker_thread.foreign(recording.loop):
         return outside.run(begin, coroutine, as_task=recording.asynchronous)
     assert recording.loop is not None
-    running = outside.run(asyncio.run_coroutine_threadsafe, _contained(coroutine), recording.loop)
+    running = outside.run(asyncio.run_coroutine_threadsafe, to_its_end(coroutine), recording.loop)
     concurrent.futures.wait({running}, timeout=BEGIN_SECONDS)
     return asyncio.wrap_future(running, loop=recording.loop)
 
@@ -74,9 +74,10 @@ def step(coroutine: Coroutine[Any, Any, T]) -> tuple[Ended[T] | None, Any]:
         return Ended(error=error), None
 
 
-async def _contained(coroutine: Coroutine[Any, Any, T]) -> Ended[T]:
+async def to_its_end(awaitable: Awaitable[T]) -> Ended[T]:
+    """Whatever comes out of ``awaitable``, cancellations and exits too, as an ``Ended``."""
     try:
-        return Ended(value=await coroutine)
+        return Ended(value=await awaitable)
     except BaseException as error:
         return Ended(error=error)
 

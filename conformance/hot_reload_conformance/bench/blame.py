@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from types import CodeType
 
 from hot_reload_conformance.adapter import HostAdapter
+from hot_reload_conformance.bench.hearing import in_words
+from hot_reload_conformance.verdict import KitError
 
 _PORT = inspect.getsourcefile(HostAdapter)
 _KIT = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -63,6 +65,24 @@ def raised_by(adapter: type[HostAdapter], error: BaseException, *, answers: bool
     wrong = isinstance(error, _BROKEN) and _behind_the_adapter(adapter, codes)
     lacks = answers and isinstance(error, _NO_ANSWER) and _of_the_adapter(adapter, codes[-1])
     return place(adapter, error) if wrong or lacks else ""
+
+
+def blame_adapter(
+    adapter: type[HostAdapter], error: BaseException, what: str, *, answers: bool = False
+) -> None:
+    """Return if it was the host that raised ``error``, as its answer to ``what``.
+
+    Raises:
+        KitError: ``adapter`` itself broke, or has no such method.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, NotImplementedError) and frames and frames[-1].filename == _PORT:
+        raise KitError(f"your adapter does not implement {what}") from error
+    if isinstance(error, KitError):
+        raise KitError(f"your adapter's {what}: {error}") from error
+    where = raised_by(adapter, error, answers=answers)
+    if where:
+        raise KitError(f"your adapter's {what} raised {in_words(error)} at {where}") from error
 
 
 def _behind_the_adapter(adapter: type[HostAdapter], codes: Sequence[CodeType]) -> bool:

@@ -8,20 +8,11 @@ every step goes into the story that a failure tells.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import contextvars
-import importlib
 import inspect
-import io
-import logging
-import os
-import sys
-import time
-import traceback
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from hot_reload_conformance.adapter import (
     Channel,
@@ -34,42 +25,16 @@ from hot_reload_conformance.adapter import (
     Reply,
 )
 from hot_reload_conformance.bench.alarm import Overdue, goes_on
-from hot_reload_conformance.bench.blame import at, raised_by, slip
+from hot_reload_conformance.bench.begin import Ended, to_its_end
+from hot_reload_conformance.bench.blame import at, blame_adapter, slip
+from hot_reload_conformance.bench.budgets import Budget as Budget
+from hot_reload_conformance.bench.case_files import CaseFiles
+from hot_reload_conformance.bench.hearing import hearing, in_words
 from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.verdict import KitError, NotClaimed, Step, Violation
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How much a profile of the run spends.
-
-    ``examples`` and ``steps`` are a machine's, on top of its own scripts; how they were chosen
-    stands in ``docs/reference/state-machines.md``.
-    """
-
-    name: str = "quick"
-    examples: int = 10
-    steps: int = 25
-    repeats: int = 5
-    """How often checks of the kind "after N reloads" reload."""
-    real_time: bool = False
-    """Judge watches that do not take the kit's clock as well: seconds to minutes each."""
-    simulated_runs: int = 12
-    """How often the simulation runs each of its scripts, with other decisions each time."""
-    check_seconds: float | None = None
-    """How long the variants of one check may take together on a slow host; None: run them all."""
-    seed: int | None = None
-    replay: str = ""
-    """What a machine or a simulation replays instead of exploring: what follows ``CODE=`` in a
-    finding's replay."""
-    shrink: bool = True
-    """False for expected failures: any example will do."""
-    database: str = ""
-    """Where a machine's failing examples are kept, to begin with the next time: folders and URLs
-    of Redis servers, a line each; "": nowhere."""
 
 
 @dataclass
@@ -96,15 +61,14 @@ class Case:
     """The kit's own task, in which the case runs."""
     close_cancels: bool = False
     """Whether the adapter's ``close`` cancelled a task of the kit's."""
-    _writes: int = 0
-    # Well in the past, so that no file is ever newer than the clock of the machine; read once,
-    # so that two writes in the same second are that, whenever they happen.
-    _began_second: int = field(default_factory=lambda: int(time.time()) - 100_000)
+    files: CaseFiles = field(init=False)
+    """What is written into ``workdir``."""
     _sequences: dict[str, int] = field(default_factory=dict)
     accepted: list[Event] = field(default_factory=list)
     """The events that the host accepted, in the order in which ``emit`` returned."""
 
     def __post_init__(self) -> None:
+        self.files = CaseFiles(self.workdir)
         self.recording.loop = self.recording.loop or asyncio._get_running_loop()
         goes_on(self)
 
@@ -112,7 +76,7 @@ class Case:
     def claims(self) -> frozenset[Claim]:
         return self.adapter.claims
 
-    # The files
+    # The plugins' files
 
     def write(self, spec: PluginSpec, *, same_second: bool = False) -> dict[str, Path]:
         """Write ``spec`` in the host's dialect; gives its files, the main one first.
@@ -120,56 +84,33 @@ class Case:
         Every write moves the files' mtime on by two seconds, so that staleness by
         mtime shows only in the check that is about it (``same_second``).
         """
-        files = self._put(spec, dict(self.adapter.render(spec)), same_second=same_second)
+        files = self.files.put(self._rendered(spec), same_second=same_second)
         self.tell(f"write {spec.ref} {spec.version}")
         return files
 
     def edit(self, spec: PluginSpec) -> dict[str, Path]:
         """Write only those of ``spec``'s files whose text is another than what is there."""
-        texts = dict(self.adapter.render(spec))
-        changed = {
-            relative: text
-            for relative, text in texts.items()
-            if not (self.workdir / relative).is_file()
-            or (self.workdir / relative).read_text(encoding="utf-8") != text
-        }
+        changed = self.files.changed(self._rendered(spec))
         if not changed:
             raise KitError(f"the adapter's render gave the same files for {spec.version!r}")
-        files = self._put(spec, changed)
+        files = self.files.put(changed)
         self.tell(f"edit {spec.ref} to {spec.version}: {', '.join(changed)}")
         return files
 
     def spoil(self, spec: PluginSpec, change: Callable[[str], str], how: str) -> dict[str, Path]:
         """Write ``spec``, its main file changed by ``change``; ``how`` is for the story."""
-        texts = dict(self.adapter.render(spec))
+        texts = self._rendered(spec)
         main = next(iter(texts))
         texts[main] = change(texts[main])
-        files = self._put(spec, texts)
+        files = self.files.put(texts)
         self.tell(f"write {spec.ref} {spec.version}, {how}")
         return files
 
-    def _put(
-        self, spec: PluginSpec, texts: dict[str, str], *, same_second: bool = False
-    ) -> dict[str, Path]:
+    def _rendered(self, spec: PluginSpec) -> dict[str, str]:
+        texts = dict(self.adapter.render(spec))
         if not texts:
             raise KitError(f"the adapter's render gave no file for {spec.ref!r}")
-        files: dict[str, Path] = {}
-        if not same_second:
-            self._writes += 1
-        stamp = (self._began_second + 2 * self._writes) * 1_000_000_000
-        for relative, text in texts.items():
-            path = self.workdir / relative
-            if path.is_symlink():
-                path.unlink()  # else the text would go to where a fault's link points
-            elif path.is_dir():
-                path.rmdir()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            os.utime(path, ns=(stamp, stamp))
-            files[relative] = path
-        # Finders cache directory listings by mtime: a miss there would be the kit's doing.
-        importlib.invalidate_caches()
-        return files
+        return texts
 
     # The host's operations
 
@@ -313,41 +254,41 @@ class Case:
         """
         if deadline_seconds is None:
             deadline_seconds = self.adapter.operation_deadline_seconds
-        outcome = await self._contained(awaitable, what, deadline_seconds)
-        if isinstance(outcome, _Raised):
-            self._blame_adapter(outcome.error, what, answers=True)
-            where = at(type(self.adapter), outcome.error)
+        ended = await self._ended(awaitable, what, deadline_seconds)
+        if ended.error is not None:
+            blame_adapter(type(self.adapter), ended.error, what, answers=True)
+            where = at(type(self.adapter), ended.error)
             raise Violation(
-                f"{what} raised {_named(outcome.error)}{where}",
+                f"{what} raised {in_words(ended.error)}{where}",
                 expected="an answer",
                 seen="an exception",
             ) from None
-        return outcome
+        return cast("T", ended.value)
 
     async def _operate(self, operation: str, ref: Any) -> Reply:
         """``ref`` is what the adapter's method is given: a plugin's, as a rule."""
         method = getattr(self.adapter, operation)
         self.by_adapter = ""
-        with _heard() as heard:
-            outcome = await self._contained(
+        with hearing() as heard:
+            ended = await self._ended(
                 method(ref), f"{operation} {ref}", self.adapter.operation_deadline_seconds
             )
-        if isinstance(outcome, _Raised):
-            error = outcome.error
+        error = ended.error
+        if error is not None:
             if isinstance(error, NotClaimed):
                 raise error  # the adapter says that its host has no such operation
-            self._blame_adapter(error, f"{operation}({ref!r})")
+            blame_adapter(type(self.adapter), error, f"{operation}({ref!r})")
             self.raised_at = at(type(self.adapter), error)
             own = slip(type(self.adapter), error)
             self.by_adapter = f" (raised by your adapter itself, at {own})" if own else ""
             if not isinstance(error, Exception):
                 self.escaped.append(error)
-            reply = Reply(ok=False, message=_named(error), channel=Channel.RAISED)
+            reply = Reply(ok=False, message=in_words(error), channel=Channel.RAISED)
         else:
             try:
-                reply = Reply.of(outcome)
-            except TypeError as error:
-                raise KitError(f"your adapter's {operation}(): {error}") from None
+                reply = Reply.of(ended.value)
+            except TypeError as wrong:
+                raise KitError(f"your adapter's {operation}(): {wrong}") from None
         reply = replace(reply, said=heard.text())
         if not reply.ok and not reply.message:
             channel = (
@@ -364,17 +305,7 @@ class Case:
         self.tell(f"{operation} {about}", seen=said if len(said) < 300 else said[:297] + "...")
         return reply
 
-    async def _contained(
-        self, awaitable: Awaitable[T], what: str, deadline_seconds: float
-    ) -> T | _Raised:
-        async def run() -> T | _Raised:
-            # A task that raises SystemExit or KeyboardInterrupt takes its loop with it, so
-            # whatever comes out of the host is caught inside the task.
-            try:
-                return await awaitable
-            except BaseException as error:
-                return _Raised(error)
-
+    async def _ended(self, awaitable: Awaitable[T], what: str, deadline_seconds: float) -> Ended[T]:
         try:
             goes_on()
         except Overdue:
@@ -382,7 +313,9 @@ class Case:
                 awaitable.close()  # it is not asked any more
             raise
         self.doing = what
-        task = asyncio.ensure_future(run())
+        # A task that raises SystemExit or KeyboardInterrupt takes its loop with it, so whatever
+        # comes out of the host is caught inside the task.
+        task = asyncio.ensure_future(to_its_end(awaitable))
         try:
             done, _ = await patiently({task}, deadline_seconds)
         except asyncio.CancelledError:
@@ -396,10 +329,10 @@ class Case:
                 expected="an end, one way or the other",
                 seen="still waiting",
             )
-        outcome = task.result()
-        if isinstance(outcome, _Raised) and isinstance(outcome.error, Overdue):
-            raise outcome.error  # it is no answer of the host's: the case is over
-        return outcome
+        ended = task.result()
+        if isinstance(ended.error, Overdue):
+            raise ended.error  # it is no answer of the host's: the case is over
+        return ended
 
     def standing(self) -> list[str]:
         """The hooks that have begun and not ended: where whoever waits is likely to stand."""
@@ -415,99 +348,3 @@ class Case:
     def _standing(self) -> str:
         stands = self.standing()
         return f"; begun and not ended: {', '.join(stands)}" if stands else ""
-
-    def _blame_adapter(self, error: BaseException, what: str, *, answers: bool = False) -> None:
-        """Tell a broken adapter from a host that raises: where did it come from?"""
-        frames = traceback.extract_tb(error.__traceback__)
-        if isinstance(error, NotImplementedError) and frames and frames[-1].filename == _HERE:
-            raise KitError(f"your adapter does not implement {what}") from error
-        if isinstance(error, KitError):
-            raise KitError(f"your adapter's {what}: {error}") from error
-        where = raised_by(type(self.adapter), error, answers=answers)
-        if where:
-            raise KitError(f"your adapter's {what} raised {_named(error)} at {where}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Raised:
-    error: BaseException
-
-
-class _Heard(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.logged: list[str] = []
-        self.printed: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if self not in _listeners():
-            return
-        text = record.getMessage()
-        if record.exc_info and record.exc_info[1]:
-            text += f": {_named(record.exc_info[1])}"
-        self.logged.append(text)
-
-    def text(self) -> str:
-        return "\n".join([*self.logged, "".join(self.printed)]).strip()
-
-
-class _Ear(io.TextIOBase):
-    """Stands in for stdout and stderr while operations run; tells all that listen."""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        for heard in _listeners():
-            heard.printed.append(text)
-        return len(text)
-
-
-_hearing: list[_Heard] = []
-_own: contextvars.ContextVar[_Heard | None] = contextvars.ContextVar("own", default=None)
-
-
-def _listeners() -> list[_Heard]:
-    """Whose operation this is; all of them, where a thread or an older task speaks."""
-    own = _own.get()
-    return [own] if own is not None and own in _hearing else list(_hearing)
-
-
-_outside: list[Any] = []
-
-
-@contextlib.contextmanager
-def _heard() -> Iterator[_Heard]:
-    # Operations overlap and end in any order, which contextlib.redirect_stdout does not
-    # survive: the first to come puts the ear up, the last to go takes it down.
-    heard = _Heard()
-    root = logging.getLogger()
-    root.addHandler(heard)
-    if not _hearing:
-        _outside[:] = [sys.stdout, sys.stderr]
-        sys.stdout = sys.stderr = _Ear()
-    _hearing.append(heard)
-    token = _own.set(heard)
-    try:
-        yield heard
-    finally:
-        _own.reset(token)
-        _hearing.remove(heard)
-        if not _hearing:
-            sys.stdout, sys.stderr = _outside
-            _outside.clear()
-        root.removeHandler(heard)
-
-
-def _named(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except Exception:
-        text = "(its text cannot be shown)"
-    causes = ""
-    if error.__cause__ is not None and error.__cause__ is not error:
-        causes = f" (caused by {_named(error.__cause__)})"
-    return f"{type(error).__name__}: {text}{causes}" if text else f"{type(error).__name__}{causes}"
-
-
-_HERE = inspect.getsourcefile(HostAdapter)

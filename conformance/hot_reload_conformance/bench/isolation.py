@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -141,6 +142,24 @@ def recording_installed() -> Iterator[Recording]:
         probe.install(before)
 
 
+@dataclass(slots=True)
+class _Interrupts:
+    came: bool = False
+
+
+_kept: list[_Interrupts] = []
+
+
+def user_goes_on() -> None:
+    """Let no further case begin after a Ctrl-C that a host contained.
+
+    Raises:
+        KeyboardInterrupt: ``user_interrupts`` is to raise it.
+    """
+    if any(each.came for each in _kept):
+        raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
 def user_interrupts() -> Iterator[None]:
     """Ctrl-C ends the run, also where a host contained the KeyboardInterrupt as a plugin's.
@@ -156,17 +175,18 @@ def user_interrupts() -> Iterator[None]:
         yield  # the process ignores SIGINT, or dies of it: as its owner wants it
         return
     handler = before
-    interrupted = False
+    interrupts = _Interrupts()
 
     def note(number: int, frame: FrameType | None) -> None:
-        nonlocal interrupted
-        interrupted = True
+        interrupts.came = True
         handler(number, frame)
 
+    _kept.append(interrupts)
     signal.signal(signal.SIGINT, note)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-        if interrupted:
+        _kept.pop()
+        if interrupts.came:
             raise KeyboardInterrupt

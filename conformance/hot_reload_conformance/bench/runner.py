@@ -112,7 +112,7 @@ def _judged(
         with alarm(seconds, stalls) as watch:
             found: Exploration | Finding | None = check.run(subject, budget)
     except Overdue:
-        return blocked_finding("the host", watch)
+        return simulated(blocked_finding("the host", watch), watch, check)
     except NotVerified as error:
         explored.append(error.explored)
         raise
@@ -164,7 +164,8 @@ def run_variant(
 
     async def main(workdir: Path, recording: Recording) -> None:
         nonlocal case, found
-        case = Case(make_adapter(subject), recording, workdir, lent(subject, check.ports), budget)
+        ports = lent(subject, variant.ports or check.ports)
+        case = Case(make_adapter(subject), recording, workdir, ports, budget)
         case.main = asyncio.current_task()
         await opened(case)
         try:
@@ -275,6 +276,15 @@ def blocked_finding(who: str, watch: Alarm, advice: str = "") -> Finding:
         timeline=case.recording.timeline() if isinstance(case, Case) else (),
         traceback=stall.describe(),
     )
+
+
+def simulated(found: Finding, watch: Alarm, check: Check) -> Finding:
+    """``found``, with its script and its replay where what was interrupted is a simulation's."""
+    replay = getattr(watch.case, "replay", "")
+    if not replay:
+        return found
+    script = str(watch.case.script)
+    return replace(found, variant=script, replay=f"{check.clause.code}={replay}")
 
 
 def lent(subject: HostSubject, make: Callable[[], Ports]) -> Ports:

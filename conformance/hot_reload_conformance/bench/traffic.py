@@ -1,14 +1,16 @@
 """Traffic: producers that emit while a host works, with their accounts.
 
-Tasks emit once per turn of the loop; threads as fast as they can; and, where the
-host's ``emit`` does not wait, an event is emitted inside each hook as it begins and
-ends, so that no moment of an operation is without one.
+Tasks emit once per turn of the loop, after a while with pauses, and once more behind the
+end; threads as fast as they can; and, where the host's ``emit`` does not wait, an event is
+emitted inside each hook as it begins and ends, so that no moment of an operation is
+without one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import sys
 import threading
 import time
@@ -26,7 +28,10 @@ from hot_reload_fixtures.ledger import EventLedger, Mark
 from hot_reload_fixtures.ledger_report import LedgerReport
 from hot_reload_fixtures.stamp import Stamped
 
-_TASK_LIMIT = 300
+_AT_ONCE = 300
+"""Events that each task emits turn by turn …"""
+_PACE_SECONDS = 0.001
+"""… before it makes pauses, so that a host that works in a thread has some left for its end."""
 _THREAD_LIMIT = 40_000
 _LEAD = 3
 """Events of each task before, and turns after, what the traffic is there for."""
@@ -170,16 +175,19 @@ class Traffic:
         self._book(stamp, Ended(value=taken))
 
     async def _produce(self, producer: str) -> None:
-        for _ in range(_TASK_LIMIT):
-            if self._stop.is_set():
-                return
+        """Emit until the end, and once behind it: what an operation left is seen by that one."""
+        for number in itertools.count(1):
+            last = self._stop.is_set()
             stamp = self._stamp(producer)
             try:
                 taken = await self.case.adapter.emit(_event(stamp))
             except Exception:
                 taken = False
             self._book(stamp, Ended(value=taken))
-            await asyncio.sleep(0)
+            if last:
+                return
+            # An operation in a thread goes on for thousands of turns of this loop.
+            await asyncio.sleep(0 if number < _AT_ONCE else _PACE_SECONDS)
 
     def _inside_hook(self, moment: Moment) -> None:
         if not self._eager or moment.what == "reply":

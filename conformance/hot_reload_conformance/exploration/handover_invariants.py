@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hot_reload_conformance.checks.roll import restored_as_itself
+from hot_reload_conformance.checks.state_live import UNINVITED
 from hot_reload_conformance.exploration.done import Done
 from hot_reload_conformance.exploration.invariant import Invariant
 from hot_reload_conformance.exploration.operation import HANDLERS, Op
@@ -30,6 +31,8 @@ class NoLostUpdate(Invariant):
         if op.verb != "busy" or changes is None:
             return
         what = f"a reload from {done.old} to {op.value}{' that failed' if done.failed else ''}"
+        if changes.uninvited:
+            raise NotClaimed(UNINVITED)
         if not changes.answered:
             raise NotClaimed("a change made during a reload: this host answers no call then")
         world.facts[self.needs] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from hot_reload_conformance.checks.flow import named
+from hot_reload_conformance.checks.sinks import named
 from hot_reload_conformance.exploration.done import Done
 from hot_reload_conformance.exploration.invariant import Invariant
 from hot_reload_conformance.exploration.operation import SINKS, STAGED, Op

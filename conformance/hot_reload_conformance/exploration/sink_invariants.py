@@ -6,7 +6,7 @@ import heapq
 from operator import attrgetter
 from typing import ClassVar
 
-from hot_reload_conformance.checks.flow import named
+from hot_reload_conformance.checks.sinks import named
 from hot_reload_conformance.exploration.done import Done
 from hot_reload_conformance.exploration.invariant import Invariant
 from hot_reload_conformance.exploration.operation import SINKS, Op

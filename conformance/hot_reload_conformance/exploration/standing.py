@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from hot_reload_conformance.adapter import Ports
-from hot_reload_conformance.bench.alarm import Overdue, alarm
+from hot_reload_conformance.bench.alarm import Alarm, Overdue, alarm
 from hot_reload_conformance.bench.case import Budget, Case
 from hot_reload_conformance.bench.isolation import (
     PLANNED,
@@ -37,12 +37,15 @@ class Standing:
         Raises:
             Violation: the host blocked its thread, or let a plugin end the loop.
         """
+        watch: Alarm | None = None
         try:
-            with user_interrupts(), alarm(deadline_seconds):
+            with user_interrupts(), alarm(deadline_seconds) as watch:
                 return self._loop.run_until_complete(coroutine)
         except Overdue:
+            stall = watch.stall if watch is not None else None
+            at = f" at {stall.where}" if stall is not None and stall.own else ""
             raise Violation(
-                f"the host blocked its thread beyond {deadline_seconds:g} s",
+                f"the host blocked its thread beyond {deadline_seconds:g} s{at}",
                 expected="control returned to the event loop",
                 seen="a blocked thread",
             ) from None

@@ -62,6 +62,8 @@ class Changes:
     answered: int
     seen: list[str]
     """The states behind it."""
+    uninvited: bool = False
+    """They came from where the host takes no calls: what they changed may be lost."""
 
     @property
     def possible(self) -> list[str]:
@@ -245,8 +247,8 @@ class Trials(World):
         answered = sum(1 for each in answers if isinstance(each, list) and each)
         before = plugin.state.get("count", 0)
         seen = await self.ask("get")
-        self.changes = Changes(before, len(answers), answered, seen)
-        if seen[:1] and seen[0] in self.changes.possible:
+        self.changes = Changes(before, len(answers), answered, seen, meanwhile.uninvited)
+        if seen[:1] and (meanwhile.uninvited or seen[0] in self.changes.possible):
             plugin.state = ast.literal_eval(seen[0])
         if not reply.ok:
             self._fail(op.name)

@@ -26,7 +26,7 @@ from hot_reload_conformance.bench.isolation import (
     user_interrupts,
     within,
 )
-from hot_reload_conformance.bench.runner import blocked_finding
+from hot_reload_conformance.bench.runner import blocked_finding, simulated
 from hot_reload_conformance.bench.stall import Stalls
 from hot_reload_conformance.bench.tally import Unusable, judged
 from hot_reload_conformance.check import Check, Variant
@@ -348,7 +348,8 @@ def run_variant(
         raise
     except Overdue:
         told = blocked_finding("the plugin", watch, _BLOCKED)
-        return replace(told, variant=variant.name, message=short(told.message), timeline=lines())
+        told = replace(told, variant=variant.name, message=short(told.message), timeline=lines())
+        return simulated(told, watch, check)
     except Exited as exited:
         return finding(
             Violation(

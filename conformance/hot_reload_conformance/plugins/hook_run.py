@@ -8,12 +8,13 @@ import inspect
 import sys
 import threading
 import time
-from collections.abc import Callable, Container, Generator, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from hot_reload_conformance.bench.alarm import Overdue
 from hot_reload_conformance.plugins.loop_watch import place_in
+from hot_reload_conformance.plugins.stepped import Stepped, place_inside
 
 BLOCKING_SECONDS = 0.2
 """A step this long stands for "blocks the loop": far above any scheduling noise."""
@@ -64,7 +65,7 @@ async def run_hook(
             hook,
             arguments,
             _Watchdog(run, sources, look),
-            _Interruption(cancel_at, fail_with, sources),
+            _Interruption(run, cancel_at, fail_with, sources),
         )
     )
     seconds = deadline_seconds if cancel_at is None else grace_seconds
@@ -91,7 +92,7 @@ async def _contained(
         with watchdog.step():
             value = hook(*arguments)
         if inspect.isawaitable(value):
-            value = await _Stepped(value, run, watchdog, interruption)
+            value = await Stepped(value, interruption.suspended, watchdog.step)
         run.value = value
     except Overdue:
         raise  # the kit's own: it does not go on
@@ -104,56 +105,22 @@ async def _contained(
 class _Interruption:
     """At which suspension a hook is cancelled, or fails with ``error``; 0 or None: at none."""
 
+    run: HookRun
     at: int | None
     error: Exception | None
     sources: Container[str]
 
-
-class _Stepped:
-    """Passes every step of an awaitable on to the loop, timing it."""
-
-    def __init__(
-        self, awaitable: Any, run: HookRun, watchdog: _Watchdog, interruption: _Interruption
-    ) -> None:
-        # A coroutine is stepped itself, so that one can see where it waits.
-        self.steps = awaitable if inspect.iscoroutine(awaitable) else awaitable.__await__()
-        self._run = run
-        self._watchdog = watchdog
-        self._interruption = interruption
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        thrown: BaseException | None = None
-        while True:
-            try:
-                with self._watchdog.step():
-                    awaited = self._step(thrown)
-            except StopIteration as end:
-                return end.value
-            self._run.suspensions += 1
-            thrown = None
-            if self._run.suspensions == self._interruption.at:
-                thrown = self._interrupt()
-                if thrown is not None:
-                    continue
-            try:
-                yield awaited
-            except BaseException as error:
-                thrown = error
-
-    def _interrupt(self) -> Exception | None:
-        self._run.waiting_at = place_inside(self.steps, self._interruption.sources)
-        if self._interruption.error is None:
+    def suspended(self, steps: Any) -> Exception | None:
+        """Count that the hook waits; what is to be raised there, if anything."""
+        self.run.suspensions += 1
+        if self.run.suspensions != self.at:
+            return None
+        self.run.waiting_at = place_inside(steps, self.sources)
+        if self.error is None:
             task = asyncio.current_task()
             assert task is not None
             task.cancel("cancelled by the kit")
-        return self._interruption.error
-
-    def _step(self, thrown: BaseException | None) -> Any:
-        if thrown is None:
-            return next(self.steps) if inspect.isgenerator(self.steps) else self.steps.send(None)
-        if not hasattr(self.steps, "throw"):
-            raise thrown
-        return self.steps.throw(thrown)
+        return self.error
 
 
 class _Watchdog:
@@ -188,20 +155,3 @@ class _Watchdog:
 def _waiting_place(task: asyncio.Task[None], sources: Container[str]) -> str | None:
     """The innermost place in ``sources`` at which the hook inside ``task`` waits."""
     return place_inside(task.get_coro(), sources)
-
-
-def place_inside(waiting: Any, sources: Container[str]) -> str | None:
-    """The innermost place in ``sources`` at which a coroutine, ``waiting``, waits."""
-    found = None
-    while waiting is not None:
-        frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "gi_frame", None)
-        if frame is None:
-            break
-        if frame.f_code.co_filename in sources:
-            found = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        inner = frame.f_locals.get("self")
-        if isinstance(inner, _Stepped):
-            waiting = inner.steps
-            continue
-        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "gi_yieldfrom", None)
-    return found

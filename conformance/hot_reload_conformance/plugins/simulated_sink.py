@@ -105,14 +105,19 @@ class SimulatedSink:
             )
 
     async def close(self) -> None:
-        assert self._bare is not None
-        for hook in (hooks.STOP, hooks.TEARDOWN):
-            await self._run(hook)
-        for cleanup in self._bare.context.cleanups():
-            await _awaited(cleanup())
-        owned = self._bare.context.cancel_tasks()
-        if owned:
-            await asyncio.wait(owned)
+        if self._bare is None:
+            return  # it left the simulation while it was built
+        try:
+            await self._run(hooks.STOP)
+        finally:  # whatever one of them raises, the others end what is theirs
+            try:
+                await self._run(hooks.TEARDOWN)
+            finally:
+                for cleanup in self._bare.context.cleanups():
+                    await self._contained(cleanup, "a cleanup")
+                owned = self._bare.context.cancel_tasks()
+                if owned:
+                    await asyncio.wait(owned)
 
     def story(self) -> tuple[str, ...]:
         return tuple(self._lines)

@@ -18,6 +18,9 @@ STOP_FIRST = frozenset({"x"})
 DEPENDENT = {"d": "b"}
 """Plugins that need another one, and which."""
 
+NEVER_LOADED = "stranger.v1"
+"""A version of a plugin that no script of the kit's names."""
+
 SECRET = "secret"
 """What events hold until a redactor has seen them."""
 

@@ -32,6 +32,12 @@ class Checking:
     ) -> Hunt:
         """Hunt through ``scripts`` (None: the fixed ones that fit the adapter's claims).
 
+        A subject that blocks its thread, by a lock it takes twice or a queue that stays empty,
+        is interrupted after twice what its adapter declares for an operation, ten seconds as a
+        rule, and told: with its line, the script and the string that replays it. That works in
+        the main thread, on systems with timer signals. In another thread, and on Windows, it hangs
+        as it would in any test: give pytest-timeout a deadline there.
+
         Raises:
             SimulationFailed: something was found, flaked, or left the simulation.
             ValueError: a script is malformed, or asks for more than the adapter claims.

@@ -46,9 +46,13 @@ class Fence:
 
     def __init__(self) -> None:
         self.escapes: list[Escape] = []
+        self.lowered = False
+        """Whether the run is over: what leaves it from then on is no news."""
 
     def note(self, what: str, frame: FrameType | None = None) -> None:
         """Remember an escape, once for each place."""
+        if self.lowered:
+            return
         found = Escape(what, _place(frame or sys._getframe(1)))
         if found not in self.escapes:
             self.escapes.append(found)

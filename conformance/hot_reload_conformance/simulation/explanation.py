@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Collection, Sequence
 
 from hot_reload_conformance.adapter import Claim, Event
-from hot_reload_conformance.simulation.cast import SINKS, STAGES, STATEFUL, answers, stops_first
+from hot_reload_conformance.simulation.cast import (
+    NEVER_LOADED,
+    SINKS,
+    STAGES,
+    STATEFUL,
+    answers,
+    stops_first,
+)
 from hot_reload_conformance.simulation.happenings import Happenings
 from hot_reload_conformance.simulation.judged import JudgedHost
 from hot_reload_conformance.simulation.lives import Expect
 from hot_reload_conformance.simulation.loop import simulation
 from hot_reload_conformance.simulation.oracle import CLOCK
 from hot_reload_conformance.simulation.script import Op
-from hot_reload_conformance.simulation.serial import Plugin, State, outcomes
+from hot_reload_conformance.simulation.serial import Happened, Plugin, State, outcomes
 from hot_reload_conformance.simulation.subject import Broken
 
 SERIAL = "serial"
@@ -32,6 +40,7 @@ class Explanation:
         self._expect = expect
         self._asked = asked
         self._stages_answer = False
+        self._loads_by_reloading: bool | None = None
 
     async def found(self) -> State | None:
         """The state that a serial order leads to, and that is seen; None: there is none, and that
@@ -40,25 +49,22 @@ class Explanation:
         Raises:
             Broken: there is none.
         """
-        host = self._host
         # A deadline that the oracle let run out early is nobody's fault.
         late = simulation().oracle.deviated(CLOCK)
         happened = self._happenings.happened(excused=late)
-        stateful = frozenset(name for name in STATEFUL if host.stateful(name))
-        claims = host.adapter.claims
-        possible = outcomes(
-            frozenset(),
-            happened,
-            stateful=stateful,
-            ranks=self._happenings.ranks(),
-            stop_first=frozenset(e.name for e in happened if stops_first(e.name, claims)),
-        )
+        possible = self._possible(happened)
+        if not possible and await self._reload_loads(happened):
+            possible = self._possible(happened, reload_loads=True)
         told = "; ".join(map(str, happened))
         self._expect(
             bool(possible), SERIAL, f"no order of the operations explains their results: {told}"
         )
         seen = await self._seen()
         fitting = [state for state in possible if self._looks(state) == seen]
+        if not fitting and await self._reload_loads(happened):
+            seen = await self._seen()
+            possible = self._possible(happened, reload_loads=True) or possible
+            fitting = [state for state in possible if self._looks(state) == seen]
         if fitting:
             return fitting[0] if len(fitting) == 1 else min(fitting, key=_words)
         if not self._asked:
@@ -70,6 +76,31 @@ class Explanation:
             expected=wanted,
             seen=str(seen),
         )
+
+    def _possible(
+        self, happened: Sequence[Happened], *, reload_loads: bool = False
+    ) -> Collection[State]:
+        claims = self._host.adapter.claims
+        found = outcomes(
+            frozenset(),
+            happened,
+            stateful=frozenset(name for name in STATEFUL if self._host.stateful(name)),
+            ranks=self._happenings.ranks(),
+            stop_first=frozenset(e.name for e in happened if stops_first(e.name, claims)),
+            reload_loads=reload_loads,
+        )
+        if not reload_loads:
+            return found
+        name = NEVER_LOADED.partition(".")[0]
+        return [state | {(name, Plugin(NEVER_LOADED))} for state in found]
+
+    async def _reload_loads(self, happened: Sequence[Happened]) -> bool:
+        """Whether this host's reload loads what is not loaded, as some do: asked only where
+        nothing else explains what is seen, since most refuse it."""
+        if self._loads_by_reloading is None:
+            reloads = any(each.verb == "reload" and each.ok is not False for each in happened)
+            self._loads_by_reloading = reloads and await self._host.reload_loads()
+        return self._loads_by_reloading
 
     async def next_operation(self, state: State) -> None:
         """Where an operation failed or was cancelled, the plugin can be reloaded once more.

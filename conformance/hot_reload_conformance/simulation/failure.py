@@ -13,6 +13,7 @@ LEFTOVER = "leftover"
 UNRETRIEVED = "unretrieved"
 ESCAPE = "escape"
 CRASH = "crash"
+BLOCKED = "blocked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,14 @@ class Failure:
     seen: str = ""
     story: tuple[str, ...] = ()
     """What was done, and what the subject's plugins reported, in order."""
+    traceback: str = ""
+    """Where the subject stood, if it had to be interrupted."""
+
+    def same_as(self, other: Failure | None) -> bool:
+        """Whether ``other`` is the same; an endless loop is interrupted in any of its lines."""
+        if other is not None and self.kind == other.kind == BLOCKED:
+            return True
+        return self == other
 
     @property
     def judges(self) -> bool:
@@ -53,7 +62,10 @@ class Run:
 
     def same_as(self, other: Run) -> bool:
         """Whether ``other`` went the same way to the same end."""
-        return self.failure == other.failure and self.trace.same_as == other.trace.same_as
+        same = (
+            other.failure is None if self.failure is None else self.failure.same_as(other.failure)
+        )
+        return same and self.trace.same_as == other.trace.same_as
 
     def describe(self) -> str:
         """The failure as a story: what broke, what was done, what deviated, how to see it again."""
@@ -61,6 +73,7 @@ class Run:
             return f"nothing seen\nreplay: {self.replay}"
         lines = [str(self.failure), "", f"script: {self.script}"]
         lines += [f"  {line}" for line in self.failure.story]
+        lines += self.failure.traceback.splitlines()
         lines += ["deviations from plain asyncio:"]
         lines += [f"  {line}" for line in self.trace.describe().splitlines()]
         return "\n".join([*lines, f"replay: {self.replay}"])

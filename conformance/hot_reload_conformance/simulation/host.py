@@ -22,7 +22,7 @@ from hot_reload_conformance.bench.isolation import recording_installed
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.recording import Recording
-from hot_reload_conformance.simulation.cast import SINKS, STATEFUL, spec
+from hot_reload_conformance.simulation.cast import NEVER_LOADED, SINKS, STATEFUL, spec
 from hot_reload_conformance.simulation.fitting import LAST_HOOKS, VERSION
 from hot_reload_conformance.simulation.happenings import Happenings
 from hot_reload_conformance.simulation.invariants import ALL, Invariants
@@ -32,6 +32,7 @@ from hot_reload_conformance.simulation.script import Op
 from hot_reload_conformance.simulation.subject import Subject, SubjectFactory
 from hot_reload_conformance.simulation.workdir import DatedFiles, Workdir
 
+BLOCKED_TIMES = 2
 _ALWAYS = 1_000_000_000
 _OF_SWAPS = ("reload", "call", "add", "emit", "flood")
 FLOOD_EVENTS = 1_000
@@ -90,6 +91,8 @@ class SimulatedHost:
         self._files = DatedFiles(workdir)
         self._closed = False
         recording.pause = self._pause
+        self.blocked_seconds = BLOCKED_TIMES * adapter.operation_deadline_seconds
+        """How long it may make no step: no operation is said to take that long."""
         self.operations = 0
         """How many operations were begun that may overlap."""
         self.swaps_only = Claim.BLUE_GREEN in adapter.claims
@@ -186,6 +189,28 @@ class SimulatedHost:
             told(await self.adapter.reload(op.name))
             self.happenings.waits |= loop.steps > began
         return self.happenings.last_reply
+
+    async def reload_loads(self) -> bool:
+        """Try it on a plugin of its own, which is none of the script's happenings."""
+        name = NEVER_LOADED.partition(".")[0]
+        for relative, text in self.adapter.render(spec(name, NEVER_LOADED, state=False)).items():
+            self._files.put(relative, text)
+
+        async def tried() -> bool:
+            try:
+                return Reply.of(await self.adapter.reload(name)).ok
+            except Exception:
+                return False
+
+        task = asyncio.ensure_future(tried())
+        # A host that has come to a wrong end may not answer at all any more.
+        done, _ = await asyncio.wait({task}, timeout=FLOOD_EVENTS * FLOOD_SECONDS)
+        if not done:
+            task.cancel()
+            await asyncio.wait({task}, timeout=FLOOD_SECONDS)
+            return False
+        loads = not task.cancelled() and task.result()
+        return loads and NEVER_LOADED in await self.adapter.call(Event("ask"))
 
     async def _reload(self, op: Op) -> None:
         await self.reload(op)

@@ -16,6 +16,7 @@ from hot_reload_conformance.simulation.search import exhaustive, longest_latency
 from hot_reload_conformance.simulation.shrink import shrink
 from hot_reload_conformance.simulation.simulate import simulate
 from hot_reload_conformance.simulation.sources import Latencies, Pct, RandomWalk, Replay
+from hot_reload_conformance.simulation.standstill import sitting
 from hot_reload_conformance.simulation.subject import SubjectFactory
 
 RUNS_PER_SCRIPT = 60
@@ -62,20 +63,22 @@ def hunt(
     """Run each script as plain asyncio, with one and two slow things, and by chance (latencies,
     random walks, PCT), until one fails.
 
+    A subject that blocks its thread is interrupted where ``simulate`` says that it can be.
     The same seed gives the same hunt. A failure is run twice again before it is told; one
     that does not come out the same is ``unknown``.
     """
     count = 0
     if isinstance(subject, type):  # one folder for all runs: what is compiled is found again
         subject = hosts(subject)
-    for given in scripts:
-        script = Script.parse(given) if isinstance(given, str) else given
-        plain = simulate(subject, script)
-        for run in itertools.chain([plain], runs_of(subject, plain, seed, runs_per_script - 1)):
-            count += 1
-            if run.failure is not None:
-                return told(subject, run, count, shrinking)
-    return Hunt(count)
+    with sitting():
+        for given in scripts:
+            script = Script.parse(given) if isinstance(given, str) else given
+            plain = simulate(subject, script)
+            for run in itertools.chain([plain], runs_of(subject, plain, seed, runs_per_script - 1)):
+                count += 1
+                if run.failure is not None:
+                    return told(subject, run, count, shrinking)
+        return Hunt(count)
 
 
 def runs_of(
@@ -126,7 +129,8 @@ def confirmed(subject: SubjectFactory | type[HostAdapter], run: Run) -> tuple[Ru
     )
     if not first.same_as(second):
         return first, second
-    if first.failure != run.failure or str(first.trace) != str(run.trace):
+    assert run.failure is not None
+    if not run.failure.same_as(first.failure) or str(first.trace) != str(run.trace):
         return run, first
     return None
 

@@ -112,6 +112,8 @@ class Invariants:
             Broken: something that must always hold does not.
         """
         moments, deliveries = self._recording.moments, self._recording.deliveries
+        if self._moments == len(moments) and self._deliveries == len(deliveries):
+            return  # as after nearly every step
         for moment in moments[self._moments :]:
             if self._deliveries < len(deliveries):
                 self._deliveries_before(moment.order)

@@ -35,5 +35,9 @@ class JudgedHost(Protocol):
     async def reload(self, op: Op, *, asked: bool = False) -> Reply:
         """``reload a v2``; gives the host's own word. ``asked``: from inside of a hook."""
 
+    async def reload_loads(self) -> bool:
+        """Whether a reload of a plugin that nobody has loaded loads it: ``NEVER_LOADED`` serves
+        from then on."""
+
     async def emit(self, producer: str = "p1") -> Event:
         """Emit the next event of ``producer``."""

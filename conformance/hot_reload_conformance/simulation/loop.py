@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from hot_reload_conformance.bench.alarm import Overdue
 from hot_reload_conformance.simulation.escape import Fence, SimulationEscape
 from hot_reload_conformance.simulation.oracle import (
     CANCEL,
@@ -221,7 +222,7 @@ class SimulationLoop(SealedLoop):
             # Handle._run, without a call of its own: this is where the time goes.
             try:
                 context.run(callback, *args)
-            except (SystemExit, KeyboardInterrupt):
+            except (SystemExit, KeyboardInterrupt, Overdue):
                 raise
             except BaseException as error:
                 told = {"message": f"a callback failed ({handle})", "exception": error}
@@ -230,7 +231,7 @@ class SimulationLoop(SealedLoop):
                 self._look(handle)
         if self.steps > self._max_steps:
             raise Livelock(f"{self._max_steps} steps, and no end; running: {self._everyone()}")
-        if self.fence.escapes:
+        if self.fence.escapes and not self.fence.lowered:
             raise SimulationEscape("; ".join(map(str, self.fence.escapes)))
 
     def _place_of_step(self, choice: int) -> int:
@@ -318,12 +319,18 @@ class SimulationLoop(SealedLoop):
             self.call_soon(self.stop)
             self.run_forever()
 
+    def over(self) -> None:
+        """The run has its result: nothing is explored, looked at or told any more."""
+        self.exploring = False
+        self.after_each_step(None)
+        self.fence.lowered = True
+        self._max_steps, self._max_seconds = self.steps + 100_000, math.inf
+
     def abandon(self) -> None:
         """Cancel what is left, let it end, and forget what does not."""
-        self._max_steps, self._max_seconds = self.steps + 100_000, math.inf
+        self.over()
         for task in self.unfinished():
             task.cancel()
-        self.fence.escapes.clear()
         # Whatever a plugin raises now, the run has its result already.
         with contextlib.suppress(Exception, SystemExit):
             self.drain()

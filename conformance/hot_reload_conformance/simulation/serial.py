@@ -58,6 +58,7 @@ def outcomes(
     stateful: frozenset[str],
     ranks: Mapping[str, int],
     stop_first: frozenset[str] = frozenset(),
+    reload_loads: bool = False,
 ) -> set[State]:
     """The states that some serial order of ``happened`` leads to; empty: none explains it.
 
@@ -65,7 +66,8 @@ def outcomes(
     generation is stopped before the new one starts, so that a reload that fails twice leaves
     neither. ``ranks`` says in which
     order versions came to the disk: a reload never serves an older one than the reload
-    before it did. Versions that are not listed may come back.
+    before it did. Versions that are not listed may come back. With ``reload_loads`` a reload of
+    what is not loaded loads it; else it cannot work.
     """
     done = tuple(happened)
     seen: set[tuple[frozenset[int], State]] = set()
@@ -83,17 +85,22 @@ def outcomes(
         for each in rest:
             if done[each].began <= first_end:
                 falls = done[each].twice and done[each].name in stop_first
-                for after in _after(state, done[each], stateful, ranks, falls):
+                for after in _after(state, done[each], stateful, ranks, falls, reload_loads):
                     waiting.append((rest - {each}, after))
     return found
 
 
 def _after(
-    state: State, op: Happened, stateful: frozenset[str], ranks: Mapping[str, int], falls: bool
+    state: State,
+    op: Happened,
+    stateful: frozenset[str],
+    ranks: Mapping[str, int],
+    falls: bool,
+    reload_loads: bool,
 ) -> Iterator[State]:
     plugins = dict(state)
     there = plugins.get(op.name)
-    worked = list(_worked(plugins, op, stateful, ranks))
+    worked = list(_worked(plugins, op, stateful, ranks, reload_loads))
     if op.ok is not False:
         yield from worked
     # Failed: because it could not work here, or because of what excuses it.
@@ -117,9 +124,10 @@ def _worked(
     op: Happened,
     stateful: frozenset[str],
     ranks: Mapping[str, int],
+    reload_loads: bool,
 ) -> Iterator[State]:
     there = plugins.get(op.name)
-    if op.verb == "load":
+    if op.verb == "load" or (op.verb == "reload" and there is None and reload_loads):
         for version in op.versions if there is None or not there.version else ():
             yield _with(plugins, op.name, Plugin(version))
         return

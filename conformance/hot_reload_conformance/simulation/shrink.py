@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from hot_reload_conformance.adapter import HostAdapter
-from hot_reload_conformance.simulation.failure import Run
+from hot_reload_conformance.simulation.failure import BLOCKED, Run
 from hot_reload_conformance.simulation.oracle import Deviation
 from hot_reload_conformance.simulation.script import Op, Script
 from hot_reload_conformance.simulation.search import (
@@ -23,6 +23,8 @@ from hot_reload_conformance.simulation.subject import SubjectFactory
 
 MAX_RUNS = 300
 """What one shrinking may cost."""
+BLOCKED_COST = 75
+"""So many runs one counts for that has to be interrupted: each takes a second or two."""
 SWEEP_RUNS = 30
 """How many single deviations are tried where an operation was left out and nothing else fits."""
 SLOW_RUNS = 60
@@ -74,6 +76,8 @@ class _Shrinking:
         return run if self._is_it(run) else None
 
     def _is_it(self, run: Run) -> bool:
+        if run.failure is not None and run.failure.kind == BLOCKED:
+            self._left -= BLOCKED_COST
         return run.failure is not None and run.failure.kind == self._kind
 
     # Deviations

@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from hot_reload_conformance.adapter import HostAdapter
+from hot_reload_conformance.bench.alarm import Alarm, Overdue, alarm, forgive, goes_on, outermost
+from hot_reload_conformance.bench.isolation import user_goes_on
 from hot_reload_conformance.simulation.escape import Fence, SimulationEscape
 from hot_reload_conformance.simulation.failure import (
     CRASH,
@@ -28,6 +30,17 @@ from hot_reload_conformance.simulation.loop import (
 from hot_reload_conformance.simulation.oracle import Oracle, Source
 from hot_reload_conformance.simulation.script import Op, Script
 from hot_reload_conformance.simulation.sources import Zero
+from hot_reload_conformance.simulation.standstill import (
+    BLOCKED_SECONDS,
+    UnderWay,
+    alone,
+    from_outside,
+    interrupted,
+    lines_of,
+    memory,
+    note,
+    seconds_of,
+)
 from hot_reload_conformance.simulation.subject import MAIN, Broken, Subject, SubjectFactory, of_main
 from hot_reload_conformance.simulation.waiting import where
 
@@ -50,6 +63,12 @@ def simulate(
     No real time passes in it. ``record`` keeps each decision in the trace, which costs time.
     Not to be called where an event loop runs: this is a plain function.
 
+    A subject that blocks its thread and makes no step for ten seconds, or for twice what its
+    adapter declares for an operation, is interrupted: the failure ``blocked`` names the line. Only
+    a main thread can be, on systems with timer signals; in other threads, and on Windows, it hangs.
+    What is not the subject's comes out: Ctrl-C, what a signal's handler raises (the deadline of
+    pytest-timeout), and pytest's ``skip``, ``xfail`` and ``exit``.
+
     Raises:
         RuntimeError: an event loop is running in this thread.
     """
@@ -61,7 +80,8 @@ def simulate(
     enabled = gc.isenabled()
     gc.disable()
     try:
-        return _in_context(subject, script, source or Zero(), record, max_steps)
+        with alone():
+            return _watched(subject, script, source or Zero(), record, max_steps)
     finally:
         # Not before nothing refers to the subject any more: what a collection finds in use is
         # looked at twice again before it goes.
@@ -83,14 +103,39 @@ def run(
     return simulate(of_main(main), MAIN, source, record=record, max_steps=max_steps)
 
 
-def _in_context(
+def _watched(
     subject: SubjectFactory, script: Script, source: Source, record: bool, max_steps: int
 ) -> Run:
-    with subject() as each:
-        return _run(each, script, source, record, max_steps)
+    goes_on()  # what it is to be part of may be over
+    user_goes_on()
+    under_way, given_seconds = UnderWay(script), outermost()
+    watch: Alarm | None = None
+    try:
+        with alarm(given_seconds or BLOCKED_SECONDS, memory()) as watch:
+            watch.case, under_way.watch = under_way, watch
+            with subject() as under_way.subject:
+                if not given_seconds:
+                    watch.grant(seconds_of(under_way.subject))
+                return _run(under_way, source, record, max_steps)
+    except Overdue:
+        if watch is None or watch.stall is None:
+            raise
+        under_way.lines = lines_of(under_way, watch.seconds)
+        if not given_seconds:
+            return interrupted(under_way, watch)
+        if not under_way.escapes:
+            raise  # what interrupts it ends those around it
+        forgive()
+        return interrupted(under_way, watch)
+    except BaseException as error:
+        if watch is not None and watch.stall is not None:
+            error.add_note(note(under_way, watch))
+        raise
 
 
-def _run(subject: Subject, script: Script, source: Source, record: bool, max_steps: int) -> Run:
+def _run(under_way: UnderWay, source: Source, record: bool, max_steps: int) -> Run:
+    subject, script = under_way.subject, under_way.script
+    assert subject is not None
     if asyncio._get_running_loop() is not None:
         raise RuntimeError(
             "an event loop runs here already, and a simulation brings its own: call simulate() "
@@ -100,17 +145,44 @@ def _run(subject: Subject, script: Script, source: Source, record: bool, max_ste
     fence = Fence()
     loop = SimulationLoop(oracle, fence=fence, max_steps=max_steps, max_seconds=MAX_VIRTUAL_SECONDS)
     loop.exploring = False
+    under_way.oracle, under_way.loop = oracle, loop
     with fence.up():
         try:
-            failure = _failure_of(loop, subject, script)
+            main = loop.create_task(_play(loop, subject, script, under_way))
+            failure = _failure_of(loop, subject, main)
             trace = oracle.trace(loop.steps, loop.time())
+            if failure is not None and failure.kind == ESCAPE:
+                _let_go(loop, subject, main, under_way)
         finally:
-            loop.abandon()
-            loop.close()
+            try:
+                loop.abandon()
+            finally:
+                loop.close()
     return Run(script, trace, failure)
 
 
-def _failure_of(loop: SimulationLoop, subject: Subject, script: Script) -> Failure | None:
+def _let_go(
+    loop: SimulationLoop, subject: Subject, main: asyncio.Task[None], under_way: UnderWay
+) -> None:
+    """Let a subject close that has left the simulation: the end of the loop ends its tasks, but no
+    thread, socket or process."""
+    loop.over()
+
+    async def closed() -> None:
+        if under_way.closing:
+            await asyncio.wait({main})
+        else:
+            main.cancel()
+            await subject.close()
+
+    try:
+        loop.run_until_complete(closed())
+    except BaseException as error:  # it was not judged, and is not now
+        if from_outside(error):
+            raise
+
+
+def _failure_of(loop: SimulationLoop, subject: Subject, main: asyncio.Task[None]) -> Failure | None:
     def failed(kind: str, error: BaseException, message: str = "") -> Failure:
         return Failure(
             kind,
@@ -121,7 +193,7 @@ def _failure_of(loop: SimulationLoop, subject: Subject, script: Script) -> Failu
         )
 
     try:
-        loop.run_until_complete(_play(loop, subject, script))
+        loop.run_until_complete(main)
     except Broken as error:
         found: Failure | None = failed(error.name, error)
     except Deadlock as error:
@@ -131,10 +203,12 @@ def _failure_of(loop: SimulationLoop, subject: Subject, script: Script) -> Failu
     except SimulationEscape as error:
         found = failed(ESCAPE, error)
     except KeyboardInterrupt as error:
-        if type(error) is KeyboardInterrupt:
-            raise  # the user's own
+        if from_outside(error):
+            raise
         found = failed(CRASH, error, f"{type(error).__name__} ended the event loop")
     except BaseException as error:
+        if from_outside(error):
+            raise
         found = failed(CRASH, error, f"{type(error).__name__}: {error}")
     else:
         found = _left_behind(loop, subject)
@@ -158,7 +232,9 @@ def _left_behind(loop: SimulationLoop, subject: Subject) -> Failure | None:
     return None
 
 
-async def _play(loop: SimulationLoop, subject: Subject, script: Script) -> None:
+async def _play(
+    loop: SimulationLoop, subject: Subject, script: Script, under_way: UnderWay
+) -> None:
     await subject.open()
     for op in script.given:
         await subject.perform(op)
@@ -186,4 +262,5 @@ async def _play(loop: SimulationLoop, subject: Subject, script: Script) -> None:
             task.result()
     subject.look()
     await subject.finish()
+    under_way.closing = True
     await subject.close()

@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from hot_reload_conformance.bench.case import Budget
+from hot_reload_conformance.bench.stall import Stalls
 from hot_reload_conformance.simulation.clauses import (
     CANCELLED_RELOAD,
     FAILED_RELOAD,
     JUDGED,
     Judged,
 )
-from hot_reload_conformance.simulation.failure import ESCAPE, Run
+from hot_reload_conformance.simulation.failure import BLOCKED, ESCAPE, Run
 from hot_reload_conformance.simulation.fitting import needed_claims, needed_stages
 from hot_reload_conformance.simulation.happenings import WAITED, Happenings
 from hot_reload_conformance.simulation.host import hosts
@@ -28,6 +29,7 @@ from hot_reload_conformance.simulation.script import Script
 from hot_reload_conformance.simulation.scripts import FIXED_SCRIPTS
 from hot_reload_conformance.simulation.simulate import simulate
 from hot_reload_conformance.simulation.sources import Replay
+from hot_reload_conformance.simulation.standstill import sitting
 from hot_reload_conformance.simulation.telling import finding_of
 from hot_reload_conformance.subject import HostSubject
 from hot_reload_conformance.verdict import CannotJudge, Finding, KitError, NotClaimed
@@ -45,6 +47,8 @@ class Explored:
     """The first failure of each kind."""
     facts: Counter[str] = field(default_factory=Counter)
     escaped: Run | None = None
+    blocked: Run | None = None
+    """It had to be interrupted; nothing more was asked of it."""
 
 
 class Study:
@@ -54,6 +58,7 @@ class Study:
         self._subject = subject
         self._budget = budget
         self._explored: dict[Script, Explored] = {}
+        self._stalls = Stalls()
 
     def scripts(self, judged: Judged) -> list[Script]:
         """The fixed scripts that are about a clause, and that the subject's claims allow."""
@@ -89,6 +94,9 @@ class Study:
                 if kind == ESCAPE:
                     result.escaped = failing
                     return result
+                if kind == BLOCKED:
+                    result.blocked = failing
+                    return result
                 result.found.setdefault(kind, failing)
                 if kind not in asked:
                     break  # the loop itself told it, and would again
@@ -99,10 +107,16 @@ class Study:
     def judge(self, code: str, *, shrink: bool = True) -> Finding | None:
         """What the study says of the clause ``code``; None: it held in every run.
 
+        A host that blocks its thread breaks every clause that asks for the script in which it does.
+
         Raises:
             NotClaimed: no script fits, or the host leaves the simulation.
             CannotJudge: one trace went two ways, or nothing was verified.
         """
+        with sitting(self._stalls):
+            return self._judge(code, shrink)
+
+    def _judge(self, code: str, shrink: bool) -> Finding | None:
         judged = JUDGED[code]
         scripts = self.scripts(judged)
         if not scripts:
@@ -116,6 +130,8 @@ class Study:
                     "simulation: the host leaves it, so its interleavings were not judged (the "
                     f"examples are): {explored.escaped.failure}"
                 )
+            if explored.blocked is not None:
+                return finding_of(code, explored.blocked, None)
             facts += explored.facts
             for kind in judged.kinds:
                 if kind not in explored.found:
@@ -181,12 +197,13 @@ class Study:
         kinds = set(JUDGED[code].kinds)
         subject = hosts(self._subject.factory, invariants=_with_basis(kinds & set(ALL)))
         try:
-            run = replay(subject, text)
+            with sitting(self._stalls):
+                run = replay(subject, text)
         except (OtherPython, StaleReplay, ValueError) as error:
             raise KitError(str(error)) from error
         if run.failure is not None and not run.failure.judges:
             raise NotClaimed(f"simulation: {run.failure}")
-        if run.failure is None or run.failure.kind not in kinds:
+        if run.failure is None or run.failure.kind not in (*kinds, BLOCKED):
             return None
         return finding_of(code, run, None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hot_reload_conformance.simulation.failure import Failure, Run
 from hot_reload_conformance.verdict import Finding, Step
@@ -28,14 +28,16 @@ def finding_of(code: str, run: Run, original: Run | None) -> Finding:
         seen=failure.seen,
         story=tuple(_steps(run, failure)),
         timeline=tuple(_timeline(failure))[-MAX_MOMENTS:],
+        traceback=failure.traceback,
         replay=f"{code}={run.replay}",
     )
 
 
-def _steps(run: Run, failure: Failure) -> Iterator[Step]:
+def begun(run: Run, story: Iterable[str]) -> Iterator[Step]:
+    """The steps of ``run`` as ``story`` tells them, without what came of it."""
     given = {str(op) for op in run.script.given}
     yield Step(f"simulated: {run.script}")
-    for line in failure.story:
+    for line in story:
         if line.startswith("    "):
             continue
         ended = _END.fullmatch(line)
@@ -48,6 +50,10 @@ def _steps(run: Run, failure: Failure) -> Iterator[Step]:
         yield Step(f"the simulation's choice {each}, {each.kind}: {each.label}")
     if not run.trace.deviations:
         yield Step("all in the order of plain asyncio, without any mishap")
+
+
+def _steps(run: Run, failure: Failure) -> Iterator[Step]:
+    yield from begun(run, failure.story)
     yield Step(failure.message, failure.expected, failure.seen, broken=True)
 
 

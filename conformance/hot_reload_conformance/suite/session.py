@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hot_reload_conformance import own_code
+from hot_reload_conformance.bench.straggler import Stragglers, told
 from hot_reload_conformance.contract.clauses import CONTRACT_VERSION
 from hot_reload_conformance.door import finished
 from hot_reload_conformance.report.form import write
@@ -71,6 +72,8 @@ class ConformanceSession:
         self.unused: list[str] = []
         self.gathered: dict[tuple[SourceKind, str], list[CheckResult]] = {}
         self.kept = Kept()
+        self.stragglers = Stragglers()
+        self._last_words: list[str] = []
         self._report: Report | None = None
 
     def check_expected_subjects(self) -> None:
@@ -177,8 +180,9 @@ class ConformanceSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if hasattr(self.config, "workerinput"):
+            worker: Any = self.config
+            worker.workeroutput["hot_reload_threads"] = told(self.stragglers.let_go())
             if self.sharding.part is not None:
-                worker: Any = self.config
                 worker.workeroutput["hot_reload_part"] = asdict(self.sharding.part)
             return
         if self.config.getoption("collectonly"):
@@ -204,9 +208,11 @@ class ConformanceSession:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """A worker of pytest-xdist ended: it collected, and knows which part this is."""
-        told = getattr(node, "workeroutput", {}).get("hot_reload_part")
-        if told:
-            self.sharding.part = Part(**told)
+        output = getattr(node, "workeroutput", {})
+        self._shown_at_the_end(output.get("hot_reload_threads", ""))
+        part = output.get("hot_reload_part")
+        if part:
+            self.sharding.part = Part(**part)
 
     def _finished(self) -> Report:
         subjects = [
@@ -235,6 +241,17 @@ class ConformanceSession:
                 name, kind is SourceKind.PLUGIN, files, self.config.rootpath
             )
         )
+
+    def pytest_unconfigure(self) -> None:
+        # Of a controller of pytest-xdist the threads are its own; the checks run in its workers.
+        if not self.config.pluginmanager.has_plugin("dsession"):
+            self._shown_at_the_end(told(self.stragglers.let_go()))
+        for words in self._last_words:
+            print(words, file=sys.__stderr__)
+
+    def _shown_at_the_end(self, words: str) -> None:
+        if words:
+            self._last_words.append(words)
 
     # What is shown
 

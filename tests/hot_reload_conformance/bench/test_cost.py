@@ -135,7 +135,7 @@ def test_a_check_is_thinned_and_says_so() -> None:
 
 @pytest.mark.usefixtures("slow")
 def test_a_check_of_one_variant_is_as_ever() -> None:
-    result = Judge(QUICK).judge(SUBJECT, check("takes-effect"))
+    result = Judge(QUICK).judge(SUBJECT, check("removed-names-gone"))
     assert (result.verdict, result.notes) == (Verdict.PASS, ())
 
 

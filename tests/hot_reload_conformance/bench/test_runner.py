@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from hot_reload_conformance import probe
-from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Reply
+from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports, Reply
 from hot_reload_conformance.bench import runner as bench
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.runner import run_host_check
@@ -51,6 +52,23 @@ def judged(adapter: type[HostAdapter] = BlueGreenAdapter, **changes: Any) -> Che
 def test_correct_host_passes_and_says_which_variants_ran() -> None:
     result = judged()
     assert (result.verdict, result.variants, result.findings) == (Verdict.PASS, ("",), ())
+
+
+def test_a_variant_may_lend_the_host_other_ports() -> None:
+    lent: dict[str, float] = {}
+
+    async def looked(one: Case, value: str) -> None:
+        lent[value] = one.ports.hook_deadline_seconds
+
+    variants = (
+        Variant("as the others", "usual"),
+        Variant("its own", "own", lambda: Ports(hook_deadline_seconds=7)),
+    )
+    result = judged(
+        run=looked, variants=lambda _: variants, ports=lambda: Ports(hook_deadline_seconds=3)
+    )
+    assert result.verdict is Verdict.PASS
+    assert lent == {"usual": 3, "own": 7}
 
 
 @pytest.mark.parametrize(
@@ -143,6 +161,15 @@ def test_host_that_cancels_every_task_is_a_finding() -> None:
     assert judged(faulty.CancelsEverything).verdict is Verdict.FAIL
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in its background ignores SIGINT, and so would the tests of it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_the_run() -> None:
     async def interrupted(one: Case, _: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
@@ -153,6 +180,7 @@ def test_ctrl_c_ends_the_run() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_in_a_hook_that_the_host_contains_ends_the_run() -> None:
     async def interrupted(one: Case, _: Any) -> None:
         def action(_: probe.Probe) -> None:

@@ -53,6 +53,20 @@ def test_there_is_an_event_inside_every_hook() -> None:
     in_case(check)
 
 
+def test_however_long_an_operation_takes_there_are_events_behind_it() -> None:
+    async def check(case: Case) -> None:
+        await case.loaded(SINK)
+        async with Traffic(case) as traffic:
+            for _ in range(1000):  # turns, while a host works in another thread
+                await asyncio.sleep(0)
+            end = traffic.mark()
+        report = traffic.report("sink", since=end)
+        report.assert_clean(at_least=2)
+        assert set(report.by_producer) >= {"p1", "p2"}
+
+    in_case(check)
+
+
 def test_what_does_not_arrive_is_lost_by_name() -> None:
     class Forgetful(BlueGreenAdapter):
         async def emit(self, event: Event) -> bool | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,45 @@ def test_without_a_look_at_what_arrived_nothing_is_verified(tmp_path: Path) -> N
 def test_few_events_of_the_author_are_written_again(tmp_path: Path) -> None:
     plugin = sink(tmp_path, PLAIN, events=["one"])
     assert run_plugin_check(plugin, check()).verdict is Verdict.PASS
+
+
+THREADED = """
+    def start(self):
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.over.wait, name="a sink's own")
+        self.thread.start()
+    def write(self, event): self.batch.append(event)
+    async def flush(self):
+        batch, self.batch = self.batch, []
+        self.delivered += batch
+    async def stop(self):
+        self.over.set()
+        self.thread.join()
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        THREADED,
+        # The thread is begun as late as that, and waited for beyond the turn in which it is seen.
+        THREADED.replace("def start(self)", "async def flush(self)", 1).replace(
+            "async def flush(self):\n        batch", "def unused(self):\n        batch"
+        ),
+        THREADED.replace(
+            "async def stop(self):",
+            "async def stop(self): raise OSError\n    async def teardown(self):",
+        ),
+        THREADED.replace("self.thread.join()", "self.thread.join(); await asyncio.sleep(1)"),
+    ],
+    ids=["in-start", "in-flush", "stop-raises", "stop-waits"],
+)
+def test_a_sink_that_leaves_the_simulation_is_stopped_all_the_same(
+    body: str, tmp_path: Path
+) -> None:
+    plugin = sink(tmp_path, body)
+    plugin.path.write_text("import threading\n" + plugin.path.read_text())
+    result = run_plugin_check(plugin, check())
+    assert result.verdict is Verdict.NOT_CLAIMED
+    assert "left the simulation for a thread" in result.reason
+    assert "a sink's own" not in {each.name for each in threading.enumerate()}

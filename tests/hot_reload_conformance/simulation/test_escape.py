@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import socket
 import threading
 import time
@@ -13,7 +15,8 @@ import pytest
 
 from hot_reload_conformance.simulation.failure import ESCAPE
 from hot_reload_conformance.simulation.hunt import hunt
-from hot_reload_conformance.simulation.simulate import run
+from hot_reload_conformance.simulation.script import Op, Script
+from hot_reload_conformance.simulation.simulate import run, simulate
 from hot_reload_conformance.simulation.subject import MAIN, of_main
 
 
@@ -105,3 +108,89 @@ def test_the_fence_is_gone_after_the_run() -> None:
     run(sleeping)
     after = time.sleep, time.monotonic, threading.Thread.start, vars(socket.socket).get("bind")
     assert after == before
+
+
+class Threaded:
+    """A subject with a thread of its own, which ``close`` ends."""
+
+    def __init__(self, where: str = "open") -> None:
+        self.where = where
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.over.wait)
+        self.closed = 0
+
+    def begin(self, where: str) -> None:
+        if where == self.where:
+            self.thread.start()
+
+    async def open(self) -> None:
+        self.begin("open")
+        await asyncio.sleep(0)
+
+    async def perform(self, op: Op) -> None:
+        self.begin("perform")
+        await asyncio.Event().wait()
+
+    def look(self) -> None: ...
+
+    async def finish(self) -> None: ...
+
+    async def close(self) -> None:
+        self.closed += 1
+        if self.where == "close":
+            self.thread.start()
+            await asyncio.sleep(0)  # here it is seen
+        await asyncio.sleep(3600)
+        self.over.set()
+        self.thread.join()
+
+    def story(self) -> tuple[str, ...]:
+        return ()
+
+
+@pytest.mark.parametrize("where", ["open", "perform", "close"])
+def test_who_left_is_closed_once_as_no_loop_ends_a_thread(where: str) -> None:
+    subject = Threaded(where)
+    script = Script((), ()) if where == "close" else Script.parse("op")
+    failure = simulate(lambda: contextlib.nullcontext(subject), script).failure
+    assert failure is not None
+    assert (failure.kind, subject.closed) == (ESCAPE, 1)
+    assert not subject.thread.is_alive()
+
+
+def test_a_close_that_fails_or_never_ends_changes_nothing() -> None:
+    class Hangs(Threaded):
+        async def close(self) -> None:
+            self.over.set()
+            await asyncio.Event().wait()
+
+    class Raises(Threaded):
+        async def close(self) -> None:
+            self.over.set()
+            raise SystemExit(3)
+
+    for each in (Hangs, Raises):
+        subject = each()
+        failure = simulate(lambda: contextlib.nullcontext(subject), "op").failure  # noqa: B023
+        assert failure is not None
+        assert failure.kind == ESCAPE
+        assert "a thread at" in failure.message
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer signal")
+def test_a_close_that_blocks_is_interrupted_and_it_is_an_escape_all_the_same() -> None:
+    class Blocks(Threaded):
+        blocked_seconds = 0.1
+
+        async def close(self) -> None:
+            time.monotonic()  # it was over by then
+            try:
+                self.thread.join()
+            finally:
+                self.over.set()
+
+    failure = simulate(lambda: contextlib.nullcontext(Blocks()), "op").failure
+    assert failure is not None
+    assert failure.kind == ESCAPE
+    assert "a thread at" in failure.message
+    assert "real time" not in failure.message

@@ -100,6 +100,9 @@ class Host:
     async def reload(self, op: Op, *, asked: bool = False) -> Reply:
         raise AssertionError("not while it runs")
 
+    async def reload_loads(self) -> bool:
+        raise AssertionError("not while it runs")
+
     async def emit(self, producer: str = "p1") -> Event:
         raise AssertionError("not while it runs")
 

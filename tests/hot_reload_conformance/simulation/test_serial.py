@@ -25,9 +25,16 @@ def ends(
     *happened: Happened,
     ranks: dict[str, int] | None = None,
     stop_first: frozenset[str] = frozenset(),
+    reload_loads: bool = False,
 ) -> set[str]:
-    stateful = frozenset({"a"})
-    states = outcomes(start, happened, stateful=stateful, ranks=ranks or {}, stop_first=stop_first)
+    states = outcomes(
+        start,
+        happened,
+        stateful=frozenset({"a"}),
+        ranks=ranks or {},
+        stop_first=stop_first,
+        reload_loads=reload_loads,
+    )
     return {
         " ".join(f"{p.version}{'' if p.enabled else '-'}/{p.count}" for _, p in sorted(s, key=str))
         for s in states
@@ -51,6 +58,15 @@ def test_what_ended_before_comes_before() -> None:
     first, second = op("unload", at=(0, 1)), op("reload", "a", True, (2, 3), "a.v2")
     assert ends(V1, first, second) == set()
     assert ends(V1, op("unload", at=(4, 5)), second) == {""}
+
+
+def test_a_reload_of_nothing_loads_where_the_host_is_made_so() -> None:
+    first, second = op("unload", at=(0, 1)), op("reload", "a", True, (2, 3), "a.v2")
+    assert ends(V1, first, second, reload_loads=True) == {"a.v2/0"}
+    failed = op("reload", "a", False, (2, 3), "a.v2")
+    assert ends(V1, first, failed, reload_loads=True) == set()
+    assert ends(V1, first, failed) == {""}
+    assert ends(V1, first, op("reload", "a", False, (2, 3)), reload_loads=True) == {""}
 
 
 def test_the_last_written_wins() -> None:
