@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from hot_reload.ports import ChangeSource, Clock, LoopClock
 from hot_reload_conformance.operated import AuditRecord, Counts, HostHealth
@@ -56,7 +56,7 @@ class Claim(enum.Enum):
     STATE_MIGRATION = "state-migration"
     STOP_FIRST = "stop-first"
     THREADS = "threads"
-    """``emit`` may be called from any thread."""
+    """``emit``, and ``call`` while an operation runs, may be called from any thread."""
     TIMEOUTS = "timeouts"
     UNLOAD = "unload"
     VALIDATE = "validate"
@@ -151,8 +151,7 @@ class Event:
     sequence: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class HostEvent:
+class HostEvent(NamedTuple):
     """One of the events that a host emits about its operations, as plain data."""
 
     attempt: str
@@ -368,7 +367,8 @@ class HostAdapter:
         return await self.unload(ref)
 
     async def dropped(self) -> int:
-        """How many accepted events the host counted as dropped (claim ``sinks``)."""
+        """How many accepted events the host counted as dropped (claim ``sinks``): once for each
+        sink that did not take one, for what its write raised too, if it has a counter of that."""
         return 0
 
     async def dropped_by_sink(self) -> Mapping[str, int] | None:

@@ -22,6 +22,8 @@ class Variant:
 
     name: str
     value: Any = None
+    ports: Callable[[], Ports] | None = None
+    """Makes what is lent to the host in this variant; None: as in the others of the check."""
 
 
 Variants: TypeAlias = "Callable[[Any], Sequence[Variant]]"
@@ -99,6 +101,8 @@ MODULES = (
     "state_live",
     "state_handover",
     "flow",
+    "flow_lives",
+    "flow_add_remove",
     "flow_bounds",
     "flow_drain",
     "flow_stages",
@@ -119,10 +123,13 @@ MODULES = (
     "watch_files",
     "watch_pace",
     "watch_noise",
-    "watch_life",
+    "watch_setbacks",
+    "watch_switch",
+    "watch_stop",
     "deps",
     "deps_edges",
     "guard_dependents",
+    "conf_applied",
     "conf",
     "conf_watch",
     "conf_safe",

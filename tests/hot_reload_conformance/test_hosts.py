@@ -70,7 +70,8 @@ class Tiny(HostAdapter):
         if ref in self.live:
             raise ValueError(f"{ref} is loaded already")
         names = {}
-        exec(compile((self.workdir / f"{ref}.py").read_text(), f"{ref}.py", "exec"), names)
+        source = (self.workdir / f"{ref}.py").read_bytes()
+        exec(compile(source, f"{ref}.py", "exec", dont_inherit=True), names)
         self.live[ref] = names["P"]
 
     async def call(self, event=None):

@@ -11,14 +11,12 @@ from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import IF_LACKING, turns
 from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.deadline_each import DEADLINES, Judge, slow_ones
 from hot_reload_conformance.checks.flow_bounds import BOUND_SECONDS
 from hot_reload_conformance.checks.hang import Stand
 from hot_reload_conformance.checks.race_live import Place, places
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 from hot_reload_fixtures.clock import ManualClock
-
-DEADLINES = 20
-"""How many deadlines pass before a check calls it none: a roll-back has hooks of its own."""
 
 
 def by_hand() -> Ports:
@@ -31,6 +29,9 @@ class Overdue:
     place: Place
     swallows: bool
 
+    async def __call__(self, case: Case) -> None:
+        await _hung(case, self)
+
 
 def _overdue(adapter: type[HostAdapter]) -> Sequence[Variant]:
     found = [
@@ -38,13 +39,18 @@ def _overdue(adapter: type[HostAdapter]) -> Sequence[Variant]:
         for place in places(adapter)
         for swallows in (False, True)
     ]
+    found += slow_ones(adapter)
     return found or [Variant("nowhere", None)]
 
 
 @check("HR-LIMIT-04", variants=_overdue, ports=by_hand)
-async def hook_deadline(case: Case, overdue: Overdue | None) -> None:
-    if overdue is None:
+async def hook_deadline(case: Case, judge: Judge | None) -> None:
+    if judge is None:
         raise NotClaimed("no stage 'start' in `stages`: there is no hook that could hang")
+    await judge(case)
+
+
+async def _hung(case: Case, overdue: Overdue) -> None:
     place, state = overdue.place, Claim.STATE in case.claims
     spec, other = PluginSpec(state=state), PluginSpec(name="beta")
     await case.loaded(other)

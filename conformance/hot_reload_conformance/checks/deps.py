@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hot_reload_conformance.adapter import Claim, HostAdapter, Reply, implements
 from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.hold import turns
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.deps_lazy import FirstUse, first_uses, loads_what_it_needs
 from hot_reload_conformance.checks.graph_holds import all_stand_in
 from hot_reload_conformance.checks.graphs import (
     CHAIN,
@@ -23,6 +26,7 @@ from hot_reload_conformance.checks.graphs import (
 from hot_reload_conformance.checks.stages import CAUSE, STATE_STAGES
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.planned import PlannedError, raising
+from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
@@ -109,8 +113,15 @@ _DRAWN = [
 ]
 
 
-@check("HR-DEPS-02", variants=_DRAWN, needs=(Claim.RELOAD, Claim.HOOKS), kind=Kind.PROPERTY)
-async def dependency_order(case: Case, drawn: Drawn) -> None:
+def _orders(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    return [*_DRAWN, *first_uses(adapter)]
+
+
+@check("HR-DEPS-02", variants=_orders, needs=(Claim.RELOAD, Claim.HOOKS), kind=Kind.PROPERTY)
+async def dependency_order(case: Case, drawn: Drawn | FirstUse) -> None:
+    if isinstance(drawn, FirstUse):
+        await loads_what_it_needs(case, drawn)
+        return
     dice = drawn.dice(case)
     edges: Edges = {}
     while not any(edges.values()):
@@ -188,10 +199,13 @@ class Culprit:
     what: str
     says_no: bool = False
     """Its health check answers no, instead of raising."""
+    beside: str = ""
+    """What is in its start meanwhile, and comes out of it long after."""
 
     @property
     def text(self) -> str:
-        return f"{self.what} of {self.name!r}"
+        meanwhile = f", while {self.beside!r} stood in its start," if self.beside else ""
+        return f"{self.what} of {self.name!r}{meanwhile}"
 
 
 def _culprits(adapter: type[HostAdapter]) -> Sequence[Variant]:
@@ -207,6 +221,10 @@ def _culprits(adapter: type[HostAdapter]) -> Sequence[Variant]:
         for name in ("left", "top"):
             culprit = Culprit(name, "health_check", says_no=True)
             found.append(Variant(f"health_check of {name} says no", culprit))
+    if "start" in adapter.stages and Claim.HOOKS in adapter.claims:
+        for name, beside in (("left", "right"), ("right", "left")):
+            culprit = Culprit(name, "start", beside=beside)
+            found.append(Variant(f"start of {name}, {beside} still in its own", culprit))
     return found
 
 
@@ -256,6 +274,14 @@ async def cascade_is_atomic(case: Case, culprit: Culprit) -> None:
         _expect_stopped(case, graph, culprit, failed, serials)
 
 
+_LONG_TURNS = 40
+
+
+def _long(at: Probe) -> Any:
+    """Many turns of the loop, where hooks can wait."""
+    return turns(_LONG_TURNS) if at.recording.asynchronous else None
+
+
 async def _struck(case: Case, graph: Graph, culprit: Culprit) -> Reply:
     """The reload of ``base`` in which ``culprit`` fails.
 
@@ -268,8 +294,12 @@ async def _struck(case: Case, graph: Graph, culprit: Culprit) -> Reply:
         recording.health[key] = False
     else:
         recording.plan(culprit.what, raising(PlannedError, CAUSE), plugin=culprit.name)
+    if culprit.beside:
+        recording.plan("start", _long, plugin=culprit.beside)
     mark = recording.mark()
     reply = await case.reload("base")
+    if culprit.beside:
+        await turns(2 * _LONG_TURNS)  # what nobody waits for comes to its end
     came = any((m.plugin, m.what) == (culprit.name, culprit.what) for m in recording.moments[mark:])
     recording.health.pop(key, None)
     recording.unplanned()
@@ -292,6 +322,20 @@ def _expect_stopped(
         f"{culprit.text} failed in a reload of 'base', and the new {', '.join(left)}, which had "
         f"started before, {'was' if len(left) == 1 else 'were'} never stopped",
         expected="stop of all that had started",
+        seen=[str(m) for m in moments if m.what in ("start", "stop")],
+    )
+    ended = {(m.plugin, m.serial): m.order for m in moments if m.what == "stop"}
+    late = sorted(
+        m.plugin
+        for m in moments
+        if (m.what, m.phase) == ("start", "end") and m.order > ended[(m.plugin, m.serial)]
+    )
+    case.expect(
+        not late,
+        f"{culprit.text} failed in a reload of 'base', and the start of the new {', '.join(late)} "
+        "went on behind its stop: what it acquires there is never released. Cancel what starts "
+        "beside a failure, and wait for it, before anything is stopped",
+        expected="no start that goes on behind its stop",
         seen=[str(m) for m in moments if m.what in ("start", "stop")],
     )
     expect_order(

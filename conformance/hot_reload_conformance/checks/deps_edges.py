@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, Reply, implements
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.deps_lazy import Circle, circles, names_the_circle
 from hot_reload_conformance.checks.graphs import (
     CHAIN,
     DIAMOND,
@@ -100,8 +101,15 @@ _CYCLES = [
 ]
 
 
-@check("HR-DEPS-05", variants=_CYCLES, needs=(Claim.RELOAD,), also=(Kind.PROPERTY,))
-async def cycle_named(case: Case, cycle: Cycle | int | None) -> None:
+def _cycles(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    return [*_CYCLES, *circles(adapter)]
+
+
+@check("HR-DEPS-05", variants=_cycles, needs=(Claim.RELOAD,), also=(Kind.PROPERTY,))
+async def cycle_named(case: Case, cycle: Cycle | Circle | int | None) -> None:
+    if isinstance(cycle, Circle):
+        await names_the_circle(case)
+        return
     if isinstance(cycle, int):
         cycle = _drawn_cycle((case.budget.seed or 0) * 1000 + cycle)
     graph = Graph.of(case, PAIR if cycle is None else cycle.edges)

@@ -7,21 +7,20 @@ fail. ``cancel 1`` cancels the caller of ``use 1``; ``lazy a v1!start`` is one w
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports
-from hot_reload_conformance.bench.isolation import recording_installed
+from hot_reload_conformance.checks.fresh_hosts import fresh_hosts
 from hot_reload_conformance.planned import PlannedError
 from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.recording import Moment, Recording
 from hot_reload_conformance.simulation.failure import DEADLOCK, LIVELOCK
 from hot_reload_conformance.simulation.loop import SimulatedClock, simulation
 from hot_reload_conformance.simulation.script import Op
-from hot_reload_conformance.simulation.subject import Broken, Subject, SubjectFactory
-from hot_reload_conformance.simulation.workdir import DatedFiles, Workdir
+from hot_reload_conformance.simulation.subject import Broken, SubjectFactory
+from hot_reload_conformance.simulation.workdir import DatedFiles
 
 ONE_LOAD, SAME_ANSWER, CANCELLED = "one-load", "same-answer", "others-cancellation"
 KINDS = (DEADLOCK, LIVELOCK, ONE_LOAD, SAME_ANSWER, CANCELLED)
@@ -53,16 +52,7 @@ def first_uses(
     adapter: Callable[[], HostAdapter], seen: Callable[[FirstUses], None]
 ) -> SubjectFactory:
     """Hosts of ``adapter`` as subjects; ``seen`` is shown each of them after its run."""
-    place = Workdir()
-
-    @contextlib.contextmanager
-    def fresh() -> Iterator[Subject]:
-        with place.entered() as workdir, recording_installed() as recording:
-            subject = FirstUses(adapter(), recording, workdir)
-            yield subject
-            seen(subject)
-
-    return fresh
+    return fresh_hosts(lambda recording, workdir: FirstUses(adapter(), recording, workdir), seen)
 
 
 @dataclass(slots=True)

@@ -13,13 +13,16 @@ from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold, turns
 from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.checks.flow import KEEPER, SUBJECT, added, named
+from hot_reload_conformance.checks.flow_counted import counted
+from hot_reload_conformance.checks.sinks import KEEPER, SUBJECT, added, named
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
 from hot_reload_fixtures.stamp import Stamped
 
 EVENTS = 6
+BACKLOG = 40
+"""Events that pile up before a sink that hangs: more than a short queue holds."""
 BOUND_SECONDS = 2.0
 """How long a check waits for what ends in a few turns of the loop, or never."""
 
@@ -31,7 +34,8 @@ def patient() -> Ports:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What befalls one sink: ``raises``, ``hangs``, or ``reloads`` and stands in a hook."""
+    """What befalls one sink: it ``raises``, does so and is to be ``counted``, ``hangs``, or
+    ``reloads`` and stands in a hook."""
 
     how: str
     owner: str = ""
@@ -58,6 +62,9 @@ def _troubles(adapter: type[HostAdapter]) -> Sequence[Variant]:
         Variant("raises", Trouble("raises")),
         Variant("a coroutine raises", Trouble("raises", awaits=True)),
         Variant("a coroutine hangs", Trouble("hangs", awaits=True)),
+        Variant("hangs in a thread", Trouble("hangs")),
+        Variant("what it raised for is counted", Trouble("counted")),
+        Variant("what a coroutine raised for is counted", Trouble("counted", awaits=True)),
     ]
     for owner, what in hooks_of_a_reload(adapter):
         found.append(Variant(f"reloads, in {owner} {what}", Trouble("reloads", owner, what)))
@@ -67,6 +74,9 @@ def _troubles(adapter: type[HostAdapter]) -> Sequence[Variant]:
 @check("HR-FLOW-08", variants=_troubles, ports=patient)
 async def sibling_unharmed(case: Case, trouble: Trouble) -> None:
     spec = spec_of(case, trouble.awaits, state="reload_state" in trouble.hook)
+    if trouble.how == "counted":
+        await counted(case, spec)
+        return
     await added(case, PluginSpec(name="before", sink=True))
     await added(case, spec)
     await added(case, KEEPER)
@@ -83,9 +93,14 @@ async def sibling_unharmed(case: Case, trouble: Trouble) -> None:
         text = "beside a sink that hangs"
         case.recording.plan("receive", hold, plugin=spec.name)
     try:
-        await _siblings_got(case, await _emitted(case, text), text)
+        many = BACKLOG if trouble.how == "hangs" and not trouble.awaits else EVENTS
+        await _siblings_got(case, await _emitted(case, text, many), text)
         if trouble.how == "raises":
             await case.settle()
+        elif hold.refused:
+            raise NotClaimed("sinks that are given their events in a thread: these are not")
+        elif not trouble.awaits and hold.gate.arrived and Claim.RELOAD in case.claims:
+            await _sibling_reloads(case, text)
         if case.recording.pending() and not hold.gate.arrived:
             raise CannotJudge("the sink that was to fail got no event, so nothing was seen")
     finally:
@@ -116,11 +131,30 @@ async def _siblings_got(case: Case, accepted: list[Event], text: str) -> None:
         )
 
 
-async def _emitted(case: Case, text: str) -> list[Event]:
-    """``EVENTS`` accepted events; each ``emit`` returns within the declared bound."""
+async def _sibling_reloads(case: Case, text: str) -> None:
+    """What stands in one sink's write is no reason for another one's reload to wait."""
+    case.write(KEEPER.at("v2"))
+    reload = asyncio.ensure_future(case.reload(KEEPER.ref))
+    await until(reload.done)
+    try:
+        case.expect(
+            reload.done(),
+            f"{text}, its sibling {KEEPER.name!r} could not be reloaded: the host waits for the "
+            "write of the other one, or for a lock that it holds around each write",
+            expected="a reload, without waiting for the other sink",
+            seen="still waiting",
+        )
+    finally:
+        if not reload.done():
+            reload.cancel()
+            await patiently({reload}, BOUND_SECONDS)
+
+
+async def _emitted(case: Case, text: str, count: int = EVENTS) -> list[Event]:
+    """``count`` accepted events; each ``emit`` returns within the declared bound."""
     bound, clock = case.adapter.producer_pause_seconds, asyncio.get_running_loop()
     blocked: list[float] = []
-    for number in range(EVENTS):
+    for number in range(count):
         began = clock.time()
         emitting = asyncio.ensure_future(case.emit("p1"))
         await asyncio.sleep(0)
@@ -132,7 +166,7 @@ async def _emitted(case: Case, text: str) -> list[Event]:
         case.expect(
             in_time,
             f"{text}, emit was held up for longer than the declared bound of {bound:g} s "
-            f"(event {number + 1} of {EVENTS})",
+            f"(event {number + 1} of {count})",
             expected="emit returns",
             seen="still waiting",
         )

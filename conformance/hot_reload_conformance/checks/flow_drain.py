@@ -13,9 +13,9 @@ from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import turns
 from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.checks.flow import KEEPER, added, named
 from hot_reload_conformance.checks.flow_bounds import BOUND_SECONDS, EVENTS, patient, spec_of
 from hot_reload_conformance.checks.hang import Stand
+from hot_reload_conformance.checks.sinks import KEEPER, added, named
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 from hot_reload_fixtures.stamp import Stamped
 

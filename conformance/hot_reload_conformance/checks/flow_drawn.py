@@ -13,7 +13,8 @@ from hot_reload_conformance.checks.fault import Fault
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 STEPS = 7
-_BURST = 20
+BURST = 20
+"""Events that are emitted in one go, at most."""
 
 
 def drawn(
@@ -31,7 +32,7 @@ def drawn(
         for number in range(2, 2 + STEPS):
             version = spec.at(f"v{number}")
             if dice.random() < 0.5:
-                await traffic.burst(dice.randint(1, _BURST))
+                await traffic.burst(dice.randint(1, BURST))
             if faults and dice.random() < 0.5:
                 # Whether it fails as planned, and what it says, is other clauses' matter.
                 with contextlib.suppress(NotClaimed, CannotJudge):

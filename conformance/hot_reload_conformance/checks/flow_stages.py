@@ -14,7 +14,7 @@ from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.bench.traffic import Traffic
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
-from hot_reload_conformance.checks.flow import KEEPER, added, named
+from hot_reload_conformance.checks.sinks import KEEPER, added, named
 from hot_reload_conformance.checks.stages import stages
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.recording import Pass

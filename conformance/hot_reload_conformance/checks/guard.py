@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec, Reply
 from hot_reload_conformance.bench.case import Case
+from hot_reload_conformance.bench.hold import turns
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.fault import Fault
-from hot_reload_conformance.checks.flow import added
+from hot_reload_conformance.checks.sinks import added
 from hot_reload_conformance.checks.stages import stages
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.probe import Probe
-from hot_reload_conformance.verdict import CannotJudge, NotClaimed
+from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation
 
 LAST = PluginSpec(name="writer", sink=True)
 _SEEDS = 12
+_WRITES = 12
+"""Writes that raise, one after the other: a sink of which no host can think well."""
+Way: TypeAlias = Callable[[Case, PluginSpec], Awaitable[None]]
+"""Tries one way in which the last sink could go, on the only one that was added, and judges."""
 
 
 async def receivers(case: Case) -> list[str]:
@@ -36,93 +41,119 @@ async def receivers(case: Case) -> list[str]:
     return sorted(got)
 
 
-def ways(adapter: type[HostAdapter]) -> list[Variant]:
-    """Each way in which the last sink could go."""
-    found = [Variant("remove_sink", "remove_sink"), Variant("one of two, then the other", "both")]
-    if Claim.UNLOAD in adapter.claims:
-        found.append(Variant("unload", "unload"))
-    if Claim.ENABLE in adapter.claims:
-        found.append(Variant("disable", "disable"))
-        found.append(Variant("remove_sink, the other is disabled", "disabled"))
-    if Claim.RELOAD in adapter.claims:
-        found.append(Variant("a reload to a version without a sink", "sinkless"))
-        for each in stages(adapter, kinds=(PlannedError,), hangs=False):
-            found.append(Variant(f"failed reload: {each.name}", each.value))
-    return found
+@dataclass(frozen=True)
+class FailedReload:
+    """It is reloaded, and ``fault`` has that fail."""
 
+    fault: Fault
 
-@check("HR-GUARD-01", variants=ways)
-async def last_sink_stays(case: Case, way: str | Fault) -> None:
-    spec = LAST.at("v1", state=Claim.STATE in case.claims)
-    await added(case, spec)
-    if isinstance(way, Fault):
+    async def __call__(self, case: Case, spec: PluginSpec) -> None:
         await _ready(case)
-        await way.strike(case, spec.at("v2"))
+        await self.fault.strike(case, spec.at("v2"))
         case.expect(
             await receivers(case) == [LAST.name],
-            f"a reload of the last sink that failed at {way.stage} took it away: "
+            f"a reload of the last sink that failed at {self.fault.stage} took it away: "
             "events reach no sink",
             expected=[LAST.name],
             seen="no sink",
         )
-        return
-    if way == "sinkless":
-        await _sinkless(case, spec)
-        return
-    beside = ""
-    if way in ("both", "disabled"):
-        await added(case, PluginSpec(name="other", sink=True))
+
+
+@dataclass(frozen=True)
+class SinklessReload:
+    """It is reloaded, to a version that is no sink."""
+
+    async def __call__(self, case: Case, spec: PluginSpec) -> None:
         await _ready(case)
-        reply = await (case.remove_sink if way == "both" else case.disable)("other")
-        if not reply.ok:
-            raise CannotJudge(f"one of two sinks could not go: {reply.everything or 'no word'}")
-        beside = ", beside a disabled one" if way == "disabled" else ""
-        way = "remove_sink"
-    await _ready(case)
-    reply = await getattr(case, way)(LAST.name)
-    case.expect(
-        await receivers(case) == [LAST.name],
-        f"{way} took the last sink away: events reach no sink",
-        expected="a refusal",
-        seen=f"{reply}",
-    )
-    case.expect(
-        not reply.ok and bool(reply.everything),
-        f"{way} of the last sink was refused, but its caller was not told so"
-        if reply.ok
-        else f"{way} of the last sink was refused without a word why",
-        expected="a refusal that says why",
-        seen=f"{reply}",
-    )
-    case.expect(
-        LAST.name in reply.everything,
-        f"the refusal of {way} of the last sink{beside} does not name the sink: nobody can tell "
-        "it from a crash, or know which one is meant",
-        expected=f"a message with {LAST.name!r} in it",
-        seen=reply.everything,
-    )
+        case.write(PluginSpec(name=LAST.name, version="v2", state=spec.state))
+        reply = await case.reload(LAST.name)
+        case.expect(
+            await receivers(case) == [LAST.name],
+            "a reload of the last sink to a version that is no sink took it away: events reach no "
+            "sink",
+            expected="a refusal",
+            seen=f"{reply}",
+        )
+        case.expect(
+            not reply.ok and LAST.name in reply.everything,
+            "a reload of the last sink to a version that is no sink was refused, and its caller "
+            "was told that it went well"
+            if reply.ok
+            else "the refusal to reload the last sink to a "
+            "version that is no sink does not name the sink",
+            expected=f"a failed reload, with {LAST.name!r} in its message",
+            seen=f"{reply}",
+        )
 
 
-async def _sinkless(case: Case, spec: PluginSpec) -> None:
-    await _ready(case)
-    case.write(PluginSpec(name=LAST.name, version="v2", state=spec.state))
-    reply = await case.reload(LAST.name)
-    case.expect(
-        await receivers(case) == [LAST.name],
-        "a reload of the last sink to a version that is no sink took it away: events reach no sink",
-        expected="a refusal",
-        seen=f"{reply}",
-    )
-    case.expect(
-        not reply.ok and LAST.name in reply.everything,
-        "a reload of the last sink to a version that is no sink was refused, and its caller was "
-        "told that it went well"
-        if reply.ok
-        else "the refusal to reload the last sink to a "
-        "version that is no sink does not name the sink",
-        expected=f"a failed reload, with {LAST.name!r} in its message",
-        seen=f"{reply}",
-    )
+@dataclass(frozen=True)
+class Departure:
+    """``operation`` is asked for, of the last sink, or of the last that is left."""
+
+    operation: str
+    of_other: str = ""
+    """What is asked for another sink before; "": there is no other."""
+    beside: str = ""
+    """Where that leaves the other one, as it follows "the last sink"; "": it has gone."""
+
+    async def __call__(self, case: Case, spec: PluginSpec) -> None:
+        if self.of_other:
+            await added(case, PluginSpec(name="other", sink=True))
+            await _ready(case)
+            reply = await getattr(case, self.of_other)("other")
+            if not reply.ok:
+                raise CannotJudge(f"one of two sinks could not go: {reply.everything or 'no word'}")
+        await _ready(case)
+        way = self.operation
+        reply = await getattr(case, way)(spec.ref)
+        case.expect(
+            await receivers(case) == [LAST.name],
+            f"{way} took the last sink away: events reach no sink",
+            expected="a refusal",
+            seen=f"{reply}",
+        )
+        case.expect(
+            not reply.ok and bool(reply.everything),
+            f"{way} of the last sink was refused, but its caller was not told so"
+            if reply.ok
+            else f"{way} of the last sink was refused without a word why",
+            expected="a refusal that says why",
+            seen=f"{reply}",
+        )
+        case.expect(
+            LAST.name in reply.everything,
+            f"the refusal of {way} of the last sink{self.beside} does not name the sink: nobody "
+            "can tell it from a crash, or know which one is meant",
+            expected=f"a message with {LAST.name!r} in it",
+            seen=reply.everything,
+        )
+
+
+def ways(adapter: type[HostAdapter]) -> list[Variant]:
+    """Each way in which the last sink could go."""
+    found: dict[str, Way] = {
+        "remove_sink": Departure("remove_sink"),
+        "one of two, then the other": Departure("remove_sink", of_other="remove_sink"),
+    }
+    if Claim.UNLOAD in adapter.claims:
+        found["unload"] = Departure("unload")
+    if Claim.ENABLE in adapter.claims:
+        found["disable"] = Departure("disable")
+        found["remove_sink, the other is disabled"] = Departure(
+            "remove_sink", of_other="disable", beside=", beside a disabled one"
+        )
+    if Claim.RELOAD in adapter.claims:
+        found["a reload to a version without a sink"] = SinklessReload()
+        for each in stages(adapter, kinds=(PlannedError,), hangs=False):
+            found[f"failed reload: {each.name}"] = FailedReload(each.value)
+    return [Variant(name, way) for name, way in found.items()]
+
+
+@check("HR-GUARD-01", variants=ways)
+async def last_sink_stays(case: Case, way: Way) -> None:
+    spec = LAST.at("v1", state=Claim.STATE in case.claims)
+    await added(case, spec)
+    await way(case, spec)
 
 
 @dataclass(frozen=True)
@@ -160,8 +191,7 @@ async def last_sink_race(case: Case, race: Race) -> None:
         elif dice.random() < 0.3 and Claim.ENABLE in case.claims:
             operation = case.disable
         tasks.append(asyncio.ensure_future(operation(name)))
-        for _ in range(dice.randrange(4)):
-            await asyncio.sleep(0)
+        await turns(dice.randrange(4))
     await asyncio.wait(tasks)
     case.recording.unplanned()
     for task in tasks:
@@ -179,14 +209,9 @@ def _turns(number: int) -> Any:
     """Hold a hook up for some turns of the loop, where hooks can wait."""
 
     def action(at: Probe) -> Any:
-        return _wait(number) if at.recording.asynchronous else None
+        return turns(number) if at.recording.asynchronous else None
 
     return action
-
-
-async def _wait(turns: int) -> None:
-    for _ in range(turns):
-        await asyncio.sleep(0)
 
 
 async def _ready(case: Case) -> None:
@@ -245,7 +270,19 @@ async def _made_sick(case: Case, spec: PluginSpec) -> None:
         if not await case.guarded(case.adapter.healthy(spec.name), "healthy"):
             case.tell(f"a reload of {spec.name} failed, and so did its roll-back")
             return
+    case.recording.health.pop((spec.name, "v1"), None)
+    case.recording.plan("receive", raising(PlannedError), plugin=spec.name, times=_WRITES)
+    for _ in range(_WRITES):
+        try:
+            await case.emit("probe")
+        except Violation:
+            raise CannotJudge("what a sink raises comes back to whoever emits") from None
+        await case.settle()
+        if not await case.guarded(case.adapter.healthy(spec.name), "healthy"):
+            case.tell(f"{spec.name} raised in its write, and is not healthy")
+            return  # its writes raise on, as what is planned is not used up
+    case.recording.unplanned()
     raise NotClaimed(
         "a failed sink: neither a health_check that says no, nor a reload that cannot be rolled "
-        "back makes healthy() answer False"
+        f"back, nor {_WRITES} writes that raise make healthy() answer False"
     )

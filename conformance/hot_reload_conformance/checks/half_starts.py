@@ -12,7 +12,7 @@ import contextlib
 import gc
 import inspect
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from hot_reload.source.snapshot import DiskFiles
 from hot_reload_conformance.bench.isolation import run_in_own_loop
 from hot_reload_conformance.checks.plug_left import Left
 from hot_reload_conformance.plugins.bare import HOOK_DEADLINE_SECONDS, BarePlugin
-from hot_reload_conformance.plugins.hook_run import place_inside
 from hot_reload_conformance.plugins.loop_watch import LoopWatch
+from hot_reload_conformance.plugins.stepped import Stepped, place_inside
 from hot_reload_conformance.simulation.loop import simulation
 from hot_reload_conformance.simulation.script import Op
 from hot_reload_conformance.simulation.subject import Broken, Subject, SubjectFactory
@@ -146,7 +146,7 @@ class HalfStart:
         method = self._bare.hooks.get(hooks.START)
         answer = method() if method is not None else None
         if inspect.isawaitable(answer):
-            await _Stepped(answer, self._suspended)
+            await Stepped(answer, self._suspended)
 
     def _suspended(self, steps: Any) -> Exception | None:
         """Note that start waits; what it is to raise there, if anything."""
@@ -258,30 +258,6 @@ class HalfStart:
 
     def _note(self, line: str) -> None:
         self._lines.append(line)
-
-
-class _Stepped:
-    """Passes every step of an awaitable on to the loop; ``suspended`` may have it raise."""
-
-    def __init__(self, awaitable: Any, suspended: Callable[[Any], Exception | None]) -> None:
-        # A coroutine is stepped itself, so that one can see where it waits.
-        self._steps = awaitable if inspect.iscoroutine(awaitable) else awaitable.__await__()
-        self._suspended = suspended
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        thrown: BaseException | None = None
-        while True:
-            try:
-                awaited = self._steps.send(None) if thrown is None else self._steps.throw(thrown)
-            except StopIteration as end:
-                return end.value
-            thrown = self._suspended(self._steps)
-            if thrown is not None:
-                continue
-            try:
-                yield awaited
-            except BaseException as error:
-                thrown = error
 
 
 def _at(place: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Hooks that wait: a ``Hold`` until the check lets it go, a ``Hang`` for good."""
+"""Hooks that do not end by themselves: a ``Hang`` for good, a ``Stand`` until it is let go."""
 
 from __future__ import annotations
 
@@ -56,34 +56,12 @@ class Hang:
 
 
 @dataclass(slots=True)
-class Hold:
-    """An action at which the plugin waits until ``open`` is set; made for one moment.
-
-    Coroutine hooks and handlers only: ``undrivable`` turns true in a synchronous one.
-    """
-
-    entered: asyncio.Event = field(default_factory=asyncio.Event)
-    open: asyncio.Event = field(default_factory=asyncio.Event)
-    undrivable: bool = False
-
-    def __call__(self, _: probe.Probe) -> Hold:
-        return self
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        self.entered.set()
-        try:
-            yield from self.open.wait().__await__()
-        except GeneratorExit:
-            self.undrivable = True
-            raise
-
-
-@dataclass(slots=True)
 class Stand:
     """An action that waits until ``let_go`` is set; its cancellation ends it, or not even that.
 
     What a ``Hang`` is for checks that end their hooks themselves, so that a host without
-    deadlines can be closed all the same. Coroutine hooks only, as with ``Hold``.
+    deadlines can be closed all the same. Coroutine hooks only: ``undrivable`` turns true in a
+    synchronous one.
     """
 
     swallows: bool = False

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from hot_reload_conformance.adapter import Event, HostAdapter, PluginSpec, Ports, Reply
-from hot_reload_conformance.bench.isolation import recording_installed
+from hot_reload_conformance.checks.fresh_hosts import fresh_hosts
 from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.recording import Recording
 from hot_reload_conformance.simulation.failure import DEADLOCK, LIVELOCK
 from hot_reload_conformance.simulation.loop import SimulatedClock, simulation
 from hot_reload_conformance.simulation.script import Op
-from hot_reload_conformance.simulation.subject import Broken, Subject, SubjectFactory
-from hot_reload_conformance.simulation.workdir import DatedFiles, Workdir
+from hot_reload_conformance.simulation.subject import Broken, SubjectFactory
+from hot_reload_conformance.simulation.workdir import DatedFiles
 
 DEADLINE, MEANWHILE, ABANDONED = "deadline", "meanwhile", "abandoned"
 KINDS = (DEADLOCK, LIVELOCK, DEADLINE, MEANWHILE, ABANDONED)
@@ -51,16 +51,7 @@ def late_hooks(
     adapter: Callable[[], HostAdapter], seen: Callable[[LateHooks], None]
 ) -> SubjectFactory:
     """Hosts of ``adapter`` as subjects; ``seen`` is shown each of them after its run."""
-    place = Workdir()
-
-    @contextlib.contextmanager
-    def fresh() -> Iterator[Subject]:
-        with place.entered() as workdir, recording_installed() as recording:
-            subject = LateHooks(adapter(), recording, workdir)
-            yield subject
-            seen(subject)
-
-    return fresh
+    return fresh_hosts(lambda recording, workdir: LateHooks(adapter(), recording, workdir), seen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import turns
 from hot_reload_conformance.bench.leftovers import census, grown, only_new_objects
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.checks.flow import added
 from hot_reload_conformance.checks.leak_held import held_by
+from hot_reload_conformance.checks.sinks import added
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed, Violation

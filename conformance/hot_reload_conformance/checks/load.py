@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.breakage import CAUSE
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.hold import Hold, turns
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.load_sources import Judge, sources
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.verdict import NotClaimed
 
 WHO = Event("who")
 
 
-@check("HR-LOAD-01")
-async def takes_effect(case: Case, _: Any) -> None:
+def _loads(adapter: type[HostAdapter]) -> Sequence[Variant]:
+    return [Variant("", _two_loads), *sources(adapter)]
+
+
+@check("HR-LOAD-01", variants=_loads)
+async def takes_effect(case: Case, judge: Judge) -> None:
+    await judge(case)
+
+
+async def _two_loads(case: Case) -> None:
     await case.loaded(PluginSpec())
     await case.expect_replies(["v1"], "load said ok, but the plugin does not answer exactly once")
     await case.loaded(PluginSpec(name="beta", version="v7"))
@@ -33,6 +41,8 @@ def _lifetimes(adapter: type[HostAdapter]) -> Sequence[Variant]:
         names += ["two-reloads", "unchanged-reload"]
     if Claim.UNLOAD in adapter.claims:
         names.append("unload-and-load")
+    if Claim.LAZY in adapter.claims:
+        names.append("first-use")
     if "setup" in adapter.stages:
         names.append("setup-fails-first")
     return [Variant(name, name) for name in names]
@@ -47,8 +57,14 @@ async def setup_once(case: Case, script: str) -> None:
         await case.load(spec.ref)
         case.recording.unplanned()
     before = case.recording.mark()
-    await case.loaded(spec)
+    if script == "first-use":
+        case.write(spec)
+        await case.register_lazy(spec.ref)
+        await case.use(spec.ref)
+    else:
+        await case.loaded(spec)
     began = _begun(case, before)
+    _no_reload_hook(case, began, "the first load of a plugin")
     if "start" not in began:
         raise NotClaimed(
             "no start hook was seen: the rendered plugin reports none. Where your host has one "
@@ -69,7 +85,9 @@ async def setup_once(case: Case, script: str) -> None:
             await case.reloaded(again)
     elif script == "unload-and-load":
         await case.unload(spec.ref)
+        before = case.recording.mark()
         await case.loaded(spec)
+        _no_reload_hook(case, _begun(case, before), "the load of a plugin that had been unloaded")
     _neither_twice(case)
     served = await case.replies(WHO)
     started = [
@@ -83,6 +101,21 @@ async def setup_once(case: Case, script: str) -> None:
         expected=f"one of {started}",
         seen=served,
     )
+
+
+def _no_reload_hook(case: Case, began: list[str], load: str) -> None:
+    """A hook that takes over from an old generation has no business where there is none."""
+    called = [each for each in began if each in _FOR_RELOADS]
+    case.expect(
+        not called,
+        f"{' and '.join(called)} ran in {load}: nothing is taken over there, and a plugin that "
+        "counts or re-opens in it does so for a reload that never was",
+        expected="construct, setup and start, and no hook of a reload's",
+        seen=began,
+    )
+
+
+_FOR_RELOADS = ("on_reload", "get_reload_state", "set_reload_state")
 
 
 def _begun(case: Case, since: int) -> list[str]:

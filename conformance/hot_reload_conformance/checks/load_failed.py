@@ -12,6 +12,11 @@ from hot_reload_conformance.bench.breakage import Breakage, load_breakages
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.leftovers import census, grown
 from hot_reload_conformance.check import Variant, check
+from hot_reload_conformance.checks.load_lazy import (
+    FailedFirstUse,
+    first_uses,
+    loads_at_the_next_use,
+)
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.verdict import NotClaimed, Violation
 
@@ -48,11 +53,17 @@ class Several:
 def _failures(adapter: type[HostAdapter]) -> list[Variant]:
     single = load_breakages(adapter)
     every = tuple(each.value for each in single)
-    return [*single, *(Variant(f"several, seed {n}", Several(n, every)) for n in range(3))]
+    several = [Variant(f"several, seed {n}", Several(n, every)) for n in range(3)]
+    return [*single, *several, *first_uses(adapter)]
 
 
 @check("HR-LOAD-02", variants=_failures, also=(Kind.PROPERTY,))
-async def failed_load_leaves_nothing(case: Case, failing: Breakage | Several) -> None:
+async def failed_load_leaves_nothing(
+    case: Case, failing: Breakage | Several | FailedFirstUse
+) -> None:
+    if isinstance(failing, FailedFirstUse):
+        await loads_at_the_next_use(case)
+        return
     alone = isinstance(failing, Breakage)
     drawn = [(failing, PluginSpec())] if isinstance(failing, Breakage) else failing.drawn(case)
     # The same failures once before, under another name: what a host imports or caches

@@ -143,19 +143,47 @@ def _operations(adapter: type[HostAdapter]) -> Sequence[Variant]:
     claimed = [("reload", Claim.RELOAD), ("unload", Claim.UNLOAD)]
     claimed += [("enable", Claim.ENABLE), ("disable", Claim.ENABLE)]
     found = [name for name, claim in claimed if claim in adapter.claims]
-    return [Variant(name, name) for name in ["load", *found]]
+    variants = [Variant(name, (name, "")) for name in ["load", *found]]
+    for before, claim in (("unloaded", Claim.UNLOAD), ("failed", None)):
+        if claim is None or claim in adapter.claims:
+            variants += [
+                Variant(f"{name}, of one that {_WAS[before]}", (name, before)) for name in found
+            ]
+    return variants
+
+
+_WAS = {"unloaded": "was unloaded", "failed": "failed to load"}
+
+
+async def _nobody(case: Case, before: str) -> None:
+    """See to it that ``ghost`` was heard of, and is not there."""
+    spec = PluginSpec(name="ghost")
+    if before == "unloaded":
+        await case.loaded(spec)
+        await case.unload(spec.ref)
+    elif before == "failed":
+        case.spoil(spec, lambda text: text + "\ndef broken(:\n", "and broken")
+        if (await case.load(spec.ref)).ok:
+            raise NotClaimed("a load that fails: this host takes what does not even compile")
+    for relative in case.adapter.render(spec):
+        # A host that finds plugins by itself would know one whose file is there.
+        (case.workdir / relative).unlink(missing_ok=True)
 
 
 @check("HR-LOAD-07", variants=_operations)
-async def unknown_name(case: Case, operation: str) -> None:
+async def unknown_name(case: Case, what: tuple[str, str]) -> None:
+    operation, before = what
     await case.loaded(PluginSpec())
+    if before:
+        await _nobody(case, before)
     served = await case.replies(WHO)
     registries = await case.registries() if Claim.SNAPSHOT in case.claims else {}
+    name = f"a name that {_WAS[before]}" if before else "a name that nobody knows"
     reply: Reply = await getattr(case, operation)("ghost")
     after = await case.replies(WHO)
     case.expect(
         after == served,
-        f"{operation} of a name that nobody knows changed what serves",
+        f"{operation} of {name} changed what serves",
         expected=served,
         seen=after,
     )
@@ -163,13 +191,13 @@ async def unknown_name(case: Case, operation: str) -> None:
         left = await case.registries()
         case.expect(
             left == registries,
-            f"{operation} of a name that nobody knows left something in the host's registries",
+            f"{operation} of {name} left something in the host's registries",
             expected=registries,
             seen=left,
         )
     case.expect(
         not reply.ok,
-        f"{operation} of a name that nobody knows was not refused",
+        f"{operation} of {name} was not refused",
         expected="a refusal",
         seen="ok",
     )
@@ -181,8 +209,7 @@ async def unknown_name(case: Case, operation: str) -> None:
     )
     case.expect(
         not is_bare(reply.everything, "ghost"),
-        f"{operation} of a name that nobody knows ends in a look-up that failed, with no word of "
-        "what is wrong",
+        f"{operation} of {name} ends in a look-up that failed, with no word of what is wrong",
         expected="words that say that no such plugin is known",
         seen=reply.everything,
     )

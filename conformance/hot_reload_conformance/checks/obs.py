@@ -155,6 +155,8 @@ def _results(adapter: type[HostAdapter]) -> Sequence[Variant]:
     return [
         Variant("a good reload", None),
         Variant("three good reloads", "three"),
+        Variant("a good one behind one that failed", "behind a failure"),
+        Variant("a load and an unload", "no reload"),
         Variant("unchanged", "unchanged"),
         Variant("an unknown plugin", "unknown"),
         *few(adapter),
@@ -163,6 +165,9 @@ def _results(adapter: type[HostAdapter]) -> Sequence[Variant]:
 
 @check("HR-OBS-04", variants=_results)
 async def result_tells_truth(case: Case, what: Fault | str | None) -> None:
+    if what == "no reload":
+        await _load_and_unload(case)
+        return
     await case.loaded(plain(case))
     if what == "unknown":
         reply = await case.reload("nobody")
@@ -190,11 +195,34 @@ async def result_tells_truth(case: Case, what: Fault | str | None) -> None:
             seen="nothing",
         )
         return
+    if what == "behind a failure":
+        case.spoil(plain(case, "v0"), lambda text: text + "\ndef broken(:\n", "and broken")
+        await case.reload("alpha")
     for number in range(2, 5 if what == "three" else 3):
         case.write(plain(case, f"v{number}"))
         reply = await case.reload("alpha")
         said = "a reload of a good edit"
         _agrees(case, reply, f"v{number - 1}", f"v{number}", await case.replies(), said)
+
+
+async def _load_and_unload(case: Case) -> None:
+    """The versions in the results of what is no reload."""
+    for version in ("v1", "v2"):
+        _tells(case, await case.loaded(plain(case, version)), "a load", "", version)
+        if Claim.UNLOAD not in case.claims:
+            return
+        _tells(case, await case.unload("alpha"), "an unload", version, "")
+
+
+def _tells(case: Case, reply: Reply, what: str, old: str, new: str) -> None:
+    for field, told, so in (("old", reply.old, old), ("new", reply.new, new)):
+        case.expect(
+            not told or (bool(so) and _names(told, so)),
+            f"the result of {what} names {told!r} as its {field} version, and "
+            + (f"that is {so}" if so else "there is none"),
+            expected=so or "no version",
+            seen=told,
+        )
 
 
 def _agrees(

@@ -64,6 +64,16 @@ def _nobody(case: Case) -> Awaitable[Reply]:
     return case.reload("nobody")
 
 
+def _refused(operation: str) -> Deed:
+    """The operation on a plugin that is not there."""
+
+    def act(case: Case) -> Awaitable[Reply]:
+        asked: Awaitable[Reply] = getattr(case, operation)("nobody")
+        return asked
+
+    return Deed(f"a refused {operation}", operation, act, "no success", plugin="nobody")
+
+
 async def _aborted(case: Case) -> None:
     if await cancelled(case) != "failure":
         raise CannotJudge("the reload ended before it could be cancelled")
@@ -96,8 +106,10 @@ def _deeds(adapter: type[HostAdapter]) -> Sequence[Variant]:
             found.append(Deed("a cancelled reload", "reload", _aborted, "failure"))
     if Claim.UNLOAD in adapter.claims:
         found.append(Deed("an unload", "unload", lambda case: case.unload("alpha")))
+        found.append(_refused("unload"))
     if Claim.ENABLE in adapter.claims:
         found.append(Deed("a disable", "disable", lambda case: case.disable("alpha")))
+        found.append(_refused("disable"))
     judges: dict[str, Judge] = {each.what: each.recorded for each in found}
     if Claim.RELOAD in adapter.claims and implements(adapter, "acting_as"):
         judges["a reload that a plugin asks for"] = _asked_for_by_a_plugin

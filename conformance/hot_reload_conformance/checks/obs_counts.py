@@ -39,7 +39,7 @@ async def _load_one(case: Case) -> str:
 
 
 async def _reload_one(case: Case) -> str:
-    await case.reloaded(ALPHA.at(f"v{case._writes + 2}"))
+    await case.reloaded(ALPHA.at(f"v{case.files.writes + 2}"))
     return "success"
 
 
@@ -70,7 +70,7 @@ async def _gone(case: Case) -> str:
 
 def _raises(what: str) -> Step:
     async def step(case: Case) -> str:
-        case.write(ALPHA.at(f"v{case._writes + 2}"))
+        case.write(ALPHA.at(f"v{case.files.writes + 2}"))
         case.recording.plan(what, raising(PlannedError, CAUSE), plugin="alpha")
         reply = await case.reload("alpha")
         case.recording.unplanned()
@@ -81,7 +81,7 @@ def _raises(what: str) -> Step:
 
 async def cancelled(case: Case) -> str:
     """Cancel a reload in its start; "": it ended before."""
-    case.write(ALPHA.at(f"v{case._writes + 2}"))
+    case.write(ALPHA.at(f"v{case.files.writes + 2}"))
     hold = Hold()
     case.recording.plan("start", hold, plugin="alpha")
     reload = asyncio.ensure_future(case.adapter.reload("alpha"))
@@ -94,6 +94,13 @@ async def cancelled(case: Case) -> str:
         hold.open()
         case.recording.unplanned()
     return "failure"
+
+
+async def _bad_load(case: Case) -> str:
+    """A first load that fails is an attempt as any other."""
+    other = PluginSpec(name="beta")
+    case.spoil(other, lambda text: text + "\ndef broken(:\n", "and broken")
+    return "failure" if not (await case.load("beta")).ok else "success"
 
 
 async def _out_and_in(case: Case) -> str:
@@ -110,6 +117,7 @@ def _steps(case: Case) -> list[Step]:
         _unknown,
         _broken,
         _gone,
+        _bad_load,
     ]
     steps += [_raises(what) for what in ("import", "start") if what in case.adapter.stages]
     if Claim.CANCEL in case.claims and "start" in case.adapter.stages:

@@ -34,7 +34,8 @@ def _reloads(adapter: type[HostAdapter]) -> Sequence[Variant]:
     found = [Variant("a good reload", None), Variant("a failed reload", "fails")]
     if Claim.CANCEL in adapter.claims:
         found.append(Variant("a cancelled reload", "cancelled"))
-    return [*found, Variant("two reloads", "two"), *few(adapter)]
+    found += [Variant("two reloads", "two"), Variant("what is no reload", "others")]
+    return [*found, *few(adapter)]
 
 
 @check("HR-OBS-01", variants=_reloads, needs=(Claim.RELOAD,))
@@ -46,6 +47,9 @@ async def in_progress(case: Case, what: Fault | str | None) -> None:
     if isinstance(what, Fault):
         await what.strike(case, spec.at("v2"))
         await _expect_reloading(case, False, f"after a reload that failed at {what.stage}")
+        return
+    if what == "others":
+        await _no_reload(case)
         return
     if what == "two":
         await case.loaded(BETA)
@@ -76,6 +80,22 @@ async def in_progress(case: Case, what: Fault | str | None) -> None:
     await turns()
     ended = {None: "succeeded", "fails": "failed", "cancelled": "was cancelled"}.get(what, "ended")
     await _expect_reloading(case, False, f"after a reload that {ended}")
+
+
+async def _no_reload(case: Case) -> None:
+    """Whatever else is done, and however it ends, leaves no mark behind."""
+    case.spoil(BETA, lambda text: text + "\ndef broken(:\n", "and broken")
+    await case.load(BETA.ref)
+    await _expect_reloading(case, False, "after a load that failed")
+    await case.load("alpha")
+    await _expect_reloading(case, False, "after a load that was refused")
+    await case.reload("nobody")
+    await _expect_reloading(case, False, "after a reload of an unknown plugin")
+    if Claim.UNLOAD in case.claims:
+        await case.unload("nobody")
+        await _expect_reloading(case, False, "after an unload of an unknown plugin")
+        await case.unload("alpha")
+        await _expect_reloading(case, False, "after an unload")
 
 
 async def _asked_from_inside(case: Case, what: str | None) -> None:
@@ -134,12 +154,19 @@ def _judge_reloading(case: Case, told: bool, runs: bool, when: str) -> None:
 
 @check(
     "HR-OBS-06",
-    variants=lambda adapter: [Variant("good reloads", None), *few(adapter)],
+    variants=lambda adapter: [
+        Variant("good reloads", None),
+        Variant("each its own", "each"),
+        *few(adapter),
+    ],
     needs=(Claim.RELOAD,),
 )
-async def last_result(case: Case, fault: Fault | None) -> None:
+async def last_result(case: Case, fault: Fault | str | None) -> None:
     await _health(case)
     spec = plain(case)
+    if isinstance(fault, str):
+        await _each_its_own(case, spec)
+        return
     await case.loaded(spec)
     loaded = await _status(case, "a load")
     _expect_status(case, loaded, "success", "v1", "a load")
@@ -165,6 +192,24 @@ async def last_result(case: Case, fault: Fault | None) -> None:
         expected="another hash, and a later time",
         seen=f"{loaded.sha256} at {loaded.at}, then {again.sha256} at {again.at}",
     )
+
+
+async def _each_its_own(case: Case, spec: PluginSpec) -> None:
+    """What befalls one plugin is not told of another."""
+    await case.loaded(BETA)
+    await case.loaded(spec)
+    before = await _status(case, "a load")
+    for what, change in (("failed", "\ndef broken(:\n"), ("succeeded", "")):
+        case.spoil(BETA.at("v2"), lambda text, change=change: text + change, "or broken")  # type: ignore[misc]
+        await case.reload(BETA.ref)
+        now = await _status(case, f"a reload of another plugin {what}")
+        case.expect(
+            now == before,
+            f"a reload of beta {what}, and the status of alpha, on which nothing was done, is "
+            "another one",
+            expected=str(before),
+            seen=str(now),
+        )
 
 
 async def _status(case: Case, what: str) -> PluginHealth:

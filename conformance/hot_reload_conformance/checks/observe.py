@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hot_reload_conformance import worker_thread
-from hot_reload_conformance.adapter import Event
+from hot_reload_conformance.adapter import Claim, Event
 from hot_reload_conformance.bench.begin import begin_in_hook
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.patience import patiently
@@ -94,6 +94,10 @@ class Calls:
     bound: bool = False
     """Whether the host takes calls from its own thread alone, as one that keeps an SQLite
     connection does: at rest, a call from another thread raises."""
+    uninvited: bool = False
+    """Whether a call was made in the middle of a hook that gives nobody a turn, by a thread that
+    the host has not claimed to be safe from: what it answers is true, what it changes may be
+    lost. Known once calls were made."""
     _running: list[asyncio.Future[Any] | threading.Thread] = field(default_factory=list)
 
     def __enter__(self) -> Calls:
@@ -111,8 +115,9 @@ class Calls:
     def _seen(self, moment: Moment) -> None:
         if not self.at(moment):
             return
-        recording = self.case.recording
-        if self.bound or self._as_tasks:
+        recording, as_tasks = self.case.recording, self._as_tasks
+        self.uninvited |= not as_tasks and Claim.THREADS not in self.case.claims
+        if self.bound or as_tasks:
             self._running.append(begin_in_hook(self._call(str(moment), self.event), recording))
         else:
             self._from_another_thread(str(moment), self.event)

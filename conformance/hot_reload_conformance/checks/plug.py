@@ -18,8 +18,9 @@ from hot_reload.outcome import Swapped
 from hot_reload.source.snapshot import take_snapshot
 from hot_reload_conformance.bench.containment import still_running
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.checks.process_standing import Room, Standing
+from hot_reload_conformance.checks.process_standing import ProcessStanding, Room
 from hot_reload_conformance.plugins.bare import BarePlugin, is_healthy
+from hot_reload_conformance.plugins.bare_root import bare_root
 from hot_reload_conformance.plugins.case import PluginCase
 from hot_reload_conformance.plugins.hook_run import HookRun, run_hook
 from hot_reload_conformance.plugins.import_audit import audited
@@ -48,20 +49,21 @@ async def import_is_pure(case: PluginCase, _: Any) -> None:
         raise CannotJudge(f"the plugin cannot be read: {fault} (see HR-PLUG-03)") from None
     _import_what_it_imports(bare)
     printed = io.StringIO()
-    settings = ProcessSettings()
-    before = Census.take()
     raised: BaseException | None = None
-    with (
-        contextlib.redirect_stdout(printed),
-        contextlib.redirect_stderr(printed),
-        audited(bare.sources) as audit,
-    ):
-        try:
-            bare.execute()
-        except BaseException as error:
-            raised = error
-    growth = Census.growth(before, Census.take(), ignoring=_noise)
-    changed = (*settings.put_back(), *put_into_others(bare.generation))
+    with bare_root():
+        settings = ProcessSettings()
+        before = Census.take()
+        with (
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(printed),
+            audited(bare.sources) as audit,
+        ):
+            try:
+                bare.execute()
+            except BaseException as error:
+                raised = error
+        growth = Census.growth(before, Census.take(), ignoring=_noise)
+        changed = (*settings.put_back(), *put_into_others(bare.generation))
     bare.release()
     case.tell("import the module", seen=growth.describe())
     if printed.getvalue():
@@ -228,11 +230,11 @@ def _no_mishaps(case: PluginCase, outcome: Any, what: str) -> None:
 
 @check("HR-PLUG-04", deadline_seconds=15)
 async def two_generations_coexist(case: PluginCase, _: Any) -> None:
-    before = Standing.take()
+    before = ProcessStanding.take()
     async with case.engine() as engine:
         name = await case.loaded(engine)
         await case.exercised(engine.plugin(name))
-        running = Standing.take()
+        running = ProcessStanding.take()
         outcome = await case.upgraded(engine, name)
         case.expect(
             isinstance(outcome, Swapped),
@@ -246,7 +248,7 @@ async def two_generations_coexist(case: PluginCase, _: Any) -> None:
         # The old one has been stopped by now: did that take anything from the new one?
         await case.exercised(engine.plugin(name))
         await _healthy(case, engine.plugin(name), "after the old generation was stopped")
-        gone = before.taken_back(running, Standing.take())
+        gone = before.taken_back(running, ProcessStanding.take())
         case.tell("look what the new generation has set in the process", seen=", ".join(gone))
         case.expect(
             not gone,

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import inspect
 import itertools
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -356,6 +357,8 @@ async def no_secrets(case: PluginCase, _: Any) -> None:
     if not secrets:
         raise NotClaimed(NO_SECRETS)
     shown: dict[str, str] = {}
+    # As somebody sets it who looks for an error; the level is put back behind the case.
+    logging.root.setLevel(logging.DEBUG)
     async with case.engine() as engine:
         name = await case.loaded(engine)
         plugin = engine.plugin(name)
@@ -393,8 +396,10 @@ async def no_secrets(case: PluginCase, _: Any) -> None:
 
 def _mistaken(case: PluginCase, secrets: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     """Configs with a mistake of the kind that people make, and the secrets still in them."""
-    found = []
+    found = [("with an unknown key", {**case.config, "unknown_4711": None})]
     for key, value in case.config.items():
+        if isinstance(value, list | tuple):
+            found.append((f"with a wrong item in {key!r}", {**case.config, key: [*value, None]}))
         left = {name: each for name, each in case.config.items() if name != key}
         if not any(each in repr(left) for each in secrets):
             continue

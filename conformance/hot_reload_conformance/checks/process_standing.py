@@ -20,15 +20,15 @@ _RUNNERS = frozenset({"PYTEST_CURRENT_TEST"})
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProcessStanding:
     """The settings at one moment: by part and name, in words."""
 
     values: Mapping[tuple[str, str], str]
 
     @staticmethod
-    def take() -> Standing:
+    def take() -> ProcessStanding:
         parts = Census.take().parts
-        return Standing(
+        return ProcessStanding(
             {
                 (part, item.label): item.value
                 for part in _PARTS
@@ -37,7 +37,7 @@ class Standing:
             }
         )
 
-    def taken_back(self, running: Standing, later: Standing) -> list[str]:
+    def taken_back(self, running: ProcessStanding, later: ProcessStanding) -> list[str]:
         """What is ``later`` as it was at this moment, and was otherwise in ``running``."""
         return sorted(
             name
@@ -56,7 +56,7 @@ class Room:
 
     @staticmethod
     def take() -> Room:
-        values = Standing.take().values
+        values = ProcessStanding.take().values
         return Room(dict(os.environ), {k: v for k, v in values.items() if k[0] in _ROOM})
 
     def put_back(self) -> list[str]:
@@ -70,7 +70,7 @@ class Room:
             os.environ.pop(name, None)
             if name in self.environment:
                 os.environ[name] = self.environment[name]
-        now = Standing.take().values
+        now = ProcessStanding.take().values
         for (part, name), value in self.values.items():
             if now.get((part, name)) == value:
                 continue

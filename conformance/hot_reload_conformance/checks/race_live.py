@@ -14,14 +14,11 @@ from hot_reload_conformance.bench.hold import Hold, turns
 from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.flow_bounds import BOUND_SECONDS, hooks_of_a_reload, patient
-from hot_reload_conformance.checks.observe import serial_of
+from hot_reload_conformance.checks.observe import SHUTDOWN, serial_of
 from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import NotClaimed
 
 WHO = Event("who")
-SHUTDOWN = ("flush", "stop", "teardown")
-DRAIN = "reply"
-"""The place of a reload that waits for a call in flight."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,51 @@ class Place:
     @property
     def name(self) -> str:
         return f"{self.operation}, in {self.owner} {self.hook}"
+
+    @property
+    def text(self) -> str:
+        return f"in the {self.owner} one's {self.hook}"
+
+    def spec(self, case: Case) -> PluginSpec:
+        """The plugin to do it with."""
+        return plain_spec(case)
+
+    async def begin(self, case: Case, ref: str, hold: Hold) -> asyncio.Task[Any]:
+        """Begin the operation, and come to its middle; it goes on as ``hold`` is opened.
+
+        Raises:
+            NotClaimed, CannotJudge: it does not come there.
+        """
+        task = asyncio.ensure_future(contained(getattr(case.adapter, self.operation)(ref)))
+        await hold.reached(task, optional(self))
+        return task
+
+
+@dataclass(frozen=True)
+class Drain(Place):
+    """A reload whose middle is no hook: it waits for a call that is in flight on the old one."""
+
+    operation: str = "reload"
+    owner: str = "old"
+    hook: str = "reply"
+
+    @property
+    def name(self) -> str:
+        return "reload, while a call on the old one ends"
+
+    @property
+    def text(self) -> str:
+        return "while a call on the old one was in flight"
+
+    def spec(self, case: Case) -> PluginSpec:
+        # With state a host may wait for calls before it is read, and the reload is undone there.
+        return PluginSpec()
+
+    async def begin(self, case: Case, ref: str, hold: Hold) -> asyncio.Task[Any]:
+        await _call_in_flight(case, hold)
+        task = asyncio.ensure_future(contained(case.adapter.reload(ref)))
+        await turns(_TO_THE_DRAIN)  # where it waits for the call, if it does
+        return task
 
 
 def places(adapter: type[HostAdapter]) -> list[Place]:
@@ -71,8 +113,7 @@ def standing(place: Place | None) -> Place:
 
 async def ready(case: Case, place: Place) -> PluginSpec:
     """What ``place.operation`` needs before it; gives the plugin as it was written last."""
-    # With state a host may wait for calls before it is read, and the reload is undone there.
-    spec = PluginSpec() if place.hook == DRAIN else plain_spec(case)
+    spec = place.spec(case)
     if place.operation == "load":
         case.write(spec)
         return spec
@@ -101,8 +142,7 @@ _TO_THE_DRAIN = 300
 def _cancelled(adapter: type[HostAdapter]) -> Sequence[Variant]:
     if Claim.HOOKS not in adapter.claims:
         return variants_of_places(adapter)
-    drains = Variant("reload, while a call on the old one ends", Place("reload", "old", DRAIN))
-    return [*variants_of_places(adapter), drains]
+    return [*variants_of_places(adapter), Variant(Drain().name, Drain())]
 
 
 @check("HR-RACE-01", variants=_cancelled, ports=patient)
@@ -114,25 +154,15 @@ async def cancel_anywhere(case: Case, at: Place | None) -> None:
     hold = Hold()
     version = planned_for(place, spec)
     case.recording.plan(place.hook, hold, plugin=spec.name, version=version)
-    if place.hook == DRAIN:
-        await _call_in_flight(case, hold)
-    task = asyncio.ensure_future(contained(getattr(case.adapter, place.operation)(spec.ref)))
     try:
-        if place.hook == DRAIN:
-            await turns(_TO_THE_DRAIN)  # where it waits for the call, if it does
-        else:
-            await hold.reached(task, optional(place))
+        task = await place.begin(case, spec.ref, hold)
         task.cancel()
         await turns()
     finally:
         hold.open()  # what comes after the commit may go on to its end
     done, _ = await patiently({task}, BOUND_SECONDS)
-    if place.hook == DRAIN:
-        text = "while a call on the old one was in flight"
-    else:
-        text = f"in the {place.owner} one's {place.hook}"
-    case.tell(f"{place.operation} {spec.ref}, cancelled {text}")
-    when = f"a {place.operation} that was cancelled {text}"
+    case.tell(f"{place.operation} {spec.ref}, cancelled {place.text}")
+    when = f"a {place.operation} that was cancelled {place.text}"
     case.expect(
         bool(done),
         f"{when} did not end within {BOUND_SECONDS:g} s",

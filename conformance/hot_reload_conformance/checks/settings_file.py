@@ -65,11 +65,10 @@ class SettingsFile:
     def write(self, text: str | bytes, how: str) -> None:
         """Write the file, its mtime two seconds on unless ``dated`` says another."""
         data = text.encode() if isinstance(text, str) else text
-        self.case._writes += 1
         if self.path.is_dir():
             self.path.rmdir()
         self.path.write_bytes(data)
-        stamp = (self.case._began_second + 2 * self.case._writes) * 1_000_000_000
+        stamp = self.case.files.next_stamp()
         stamp = self.dated or stamp
         os.utime(self.path, ns=(stamp, stamp))
         self.case.tell(f"write {self.path.name}: {how}")

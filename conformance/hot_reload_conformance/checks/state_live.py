@@ -13,12 +13,17 @@ from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.check import Variant, check
 from hot_reload_conformance.checks.observe import Calls
 from hot_reload_conformance.checks.sample_states import same
+from hot_reload_conformance.checks.state_sinks import Deliveries, no_lost_delivery, of_sinks
 from hot_reload_conformance.planned import PlannedError, raising
 from hot_reload_conformance.probe import Probe
 from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
 STATEFUL = PluginSpec(state=True)
+UNINVITED = (
+    "a change made while a reload runs: the hooks of this host are synchronous, so that another "
+    "thread alone could make one. Claim 'threads' if its callers may come from any"
+)
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,14 @@ def updates(adapter: type[HostAdapter]) -> Sequence[Variant]:
             Variant(f"{owner} {what}, then it fails", While(owner, what, True))
             for owner, what in _MOMENTS[:6]
         ]
-    return [*found, Variant("a call in flight", None)]
+    return [*found, Variant("a call in flight", None), *of_sinks(adapter)]
 
 
 @check("HR-STATE-02", variants=updates)
-async def no_lost_update(case: Case, during: While | None) -> None:
+async def no_lost_update(case: Case, during: While | Deliveries | None) -> None:
+    if isinstance(during, Deliveries):
+        await no_lost_delivery(case, during)
+        return
     await case.loaded(STATEFUL)
     await case.replies(Event("put", {"count": 100}))
     if during is None:
@@ -82,6 +90,8 @@ async def no_lost_update(case: Case, during: While | None) -> None:
     case.tell(f"call add 1, {len(adds)} times while the reload ran")
     if not adds:
         raise NotClaimed(f"{during.owner} {during.what}: this host's reload runs no such hook")
+    if calls.uninvited:
+        raise NotClaimed(UNINVITED)
     if reply.ok == during.fails:
         raise CannotJudge(f"the reload was to {'fail' if during.fails else 'work'}: {reply}")
     answered = sum(1 for answer in adds if isinstance(answer, list) and answer)

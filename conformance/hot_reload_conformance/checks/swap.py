@@ -199,7 +199,7 @@ async def no_duplicate_registration(case: Case, _: Any) -> None:
     sinks = Claim.SINKS in case.claims
     await case.loaded(plain(case, handlers=handlers))
     if sinks:
-        await case.loaded(PluginSpec(name="tap", sink=True))
+        await case.loaded(PluginSpec(name="tap", sink=True, handlers=()))
     before = await case.registries() if Claim.SNAPSHOT in case.claims else {}
     for number in range(2, case.budget.repeats + 2):
         version = f"v{number}"
@@ -209,7 +209,7 @@ async def no_duplicate_registration(case: Case, _: Any) -> None:
             f"after {number - 1} reloads an event is not handled exactly once by each handler",
         )
         if sinks:
-            await case.reloaded(PluginSpec(name="tap", version=version, sink=True))
+            await case.reloaded(PluginSpec(name="tap", version=version, sink=True, handlers=()))
             event = await case.emit()
             await case.settle()
             got = [d for d in case.recording.deliveries if d.sequence == event.sequence]

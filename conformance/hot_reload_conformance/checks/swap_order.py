@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
 from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.check import Variant, check
@@ -18,22 +23,25 @@ from hot_reload_conformance.checks.stages import good_and_failing, plain
 from hot_reload_conformance.recording import Moment
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed
 
+Judge: TypeAlias = Callable[[Case], Awaitable[None]]
 
-def _starts(adapter: type[HostAdapter]) -> tuple[Variant, ...]:
-    found: tuple[Variant, ...] = (Variant("quick"), Variant("slow start", True))
+
+def _starts(adapter: type[HostAdapter]) -> list[Variant]:
+    found = [
+        Variant("quick", partial(_alone, slow=False)),
+        Variant("slow start", partial(_alone, slow=True)),
+    ]
     if {Claim.STOP_FIRST, Claim.DEPENDENCIES} <= adapter.claims:
-        found += (Variant("whoever needs it stops first", _BESIDE),)
+        found.append(Variant("whoever needs it stops first", _beside_one_that_stops_first))
     return found
 
 
-_BESIDE = "beside"
-
-
 @check("HR-SWAP-05", needs=[Claim.HOOKS], variants=_starts)
-async def start_before_stop(case: Case, slow: bool | str | None) -> None:
-    if slow == _BESIDE:
-        await _beside_one_that_stops_first(case)
-        return
+async def start_before_stop(case: Case, judge: Judge) -> None:
+    await judge(case)
+
+
+async def _alone(case: Case, *, slow: bool) -> None:
     await case.loaded(plain(case))
     old = serial_of(await who(case))
     mark = case.recording.mark()
@@ -90,23 +98,34 @@ async def _beside_one_that_stops_first(case: Case) -> None:
     )
 
 
-def _moments(adapter: type[HostAdapter]) -> tuple[Variant, ...]:
+@dataclass(frozen=True)
+class Reloading:
+    """A reload that ``fault`` has fail, if any; with state, where the host has that."""
+
+    fault: Fault | None
+    state: bool = True
+
+
+def _reloadings(adapter: type[HostAdapter]) -> list[Variant]:
     # A host may hold calls while it carries state, which hides who would have answered.
-    stateless = (Variant("a good reload of a plugin without state hooks", False),)
-    return (*stateless, *good_and_failing(adapter))
+    stateless = Variant(
+        "a good reload of a plugin without state hooks", Reloading(None, state=False)
+    )
+    others = good_and_failing(adapter)
+    return [stateless, *(Variant(each.name, Reloading(each.value)) for each in others)]
 
 
-@check("HR-SWAP-06", variants=_moments)
-async def never_absent(case: Case, fault: Fault | bool | None) -> None:
-    state = fault is not False and Claim.STATE in case.claims
+@check("HR-SWAP-06", variants=_reloadings)
+async def never_absent(case: Case, reloading: Reloading) -> None:
+    state = reloading.state and Claim.STATE in case.claims
     await case.loaded(PluginSpec(state=state))
     await who(case)
+    failing = reloading.fault is not None
     with Calls(case) as calls:
-        if isinstance(fault, Fault):
-            await fault.strike(case, PluginSpec(version="v2", state=state))
+        if reloading.fault is not None:
+            await reloading.fault.strike(case, PluginSpec(version="v2", state=state))
         else:
             await case.reloaded(PluginSpec(version="v2", state=state))
-    failing = isinstance(fault, Fault)
     allowed = (["v1"],) if failing else (["v1"], ["v2"])
     seen = await calls.finished()
     for when, answer in seen:
@@ -127,28 +146,29 @@ async def never_absent(case: Case, fault: Fault | bool | None) -> None:
         raise CannotJudge("no hook of the plugin ran during a reload: there was no moment to call")
 
 
-_DEPENDENT = "dependent"
-
-
-def _orders(adapter: type[HostAdapter]) -> tuple[Variant, ...]:
-    found: tuple[Variant, ...] = (Variant("no state", False), Variant("with state", True))
+def _orders(adapter: type[HostAdapter]) -> list[Variant]:
+    found = [
+        Variant("no state", partial(_of_one, state=False)),
+        Variant("with state", partial(_of_one, state=True)),
+    ]
     if Claim.DEPENDENCIES in adapter.claims:
-        found += (Variant("of a dependent", _DEPENDENT),)
+        found.append(Variant("of a dependent", _of_a_dependent))
     return found
 
 
 @check("HR-SWAP-07", variants=_orders)
-async def hook_order(case: Case, state: bool | str) -> None:
-    if state == _DEPENDENT:
-        await _of_a_dependent(case)
-        return
+async def hook_order(case: Case, judge: Judge) -> None:
+    await judge(case)
+
+
+async def _of_one(case: Case, *, state: bool) -> None:
     if state and Claim.STATE not in case.claims:
         raise NotClaimed("not claimed: state. The order of the state hooks was not looked at.")
-    await case.loaded(PluginSpec(state=bool(state)))
+    await case.loaded(PluginSpec(state=state))
     for version in ("v2", "v3"):
         old = serial_of(await who(case))
         mark = case.recording.mark()
-        await case.reloaded(PluginSpec(version=version, state=bool(state)))
+        await case.reloaded(PluginSpec(version=version, state=state))
         await turns()
         moments = [m for m in case.recording.moments[mark:] if m.what not in NOT_HOOKS]
         _as_declared(case, moments, old, "in a reload")

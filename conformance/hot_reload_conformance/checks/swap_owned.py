@@ -129,6 +129,7 @@ async def self_reload(case: Case, where: tuple[str, str]) -> None:
     await case.loaded(PluginSpec())
     case.recording.plan(what, ask, plugin="alpha", version=version)
     if what == "reply":
+        case.write(PluginSpec(version="v2"))
         await case.guarded(case.adapter.call(), "a call whose handler reloads its own plugin")
     else:
         await case.reloaded(PluginSpec(version="v2"))
@@ -165,6 +166,12 @@ async def self_reload(case: Case, where: tuple[str, str]) -> None:
             seen=said or repr(answer),
         )
     case.recording.unplanned()
+    if what == "reply" and isinstance(answer, Reply) and answer.ok:
+        await case.expect_replies(
+            ["v2"],
+            "a plugin asked for its own reload in a handler, was told that it is done or deferred, "
+            "and its edit never came to run",
+        )
     await case.reloaded(PluginSpec(version="v3"))
     await turns()
     await case.expect_replies(

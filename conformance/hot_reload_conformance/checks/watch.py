@@ -57,11 +57,33 @@ def held(watching: Watching, hold: Hold) -> None:
         raise CannotJudge("the reload never came to the hook in which it was to be held")
 
 
+async def held_in_start(watching: Watching) -> Hold:
+    """Save v2; its reload stands in start until the hold is opened.
+
+    Raises:
+        NotClaimed, CannotJudge: it does not, as ``held`` says.
+    """
+    hold = Hold()
+    watching.case.recording.plan("start", hold, plugin=ALPHA.name, version=version(2).version)
+    watching.save(version(2))
+    await watching.settle()
+    held(watching, hold)
+    return hold
+
+
 # HR-WATCH-01
 
 
 async def _edit(watching: Watching) -> str:
     watching.save(version(2))
+    return version(2).version
+
+
+async def _edit_before(watching: Watching) -> str:
+    """What runs is compared with the disk, and not what lay there as the watch began."""
+    await watching.case.loaded(version(1))
+    watching.save(version(2), told=False)
+    await watching.start()
     return version(2).version
 
 
@@ -96,11 +118,7 @@ _there_and_back = _saved_inside("import", 2, 1)
 
 
 async def _while_a_hook_waits(watching: Watching) -> str:
-    hold = Hold()
-    watching.case.recording.plan("start", hold, plugin=ALPHA.name, version=version(2).version)
-    watching.save(version(2))
-    await watching.settle()
-    held(watching, hold)
+    hold = await held_in_start(watching)
     watching.save(version(3))
     await watching.run(watching.pace.notice_seconds + 3 * watching.pace.quiet_seconds)
     hold.open()
@@ -225,6 +243,8 @@ CONVERGES: dict[str, tuple[str, Doing]] = {
     "there-and-back": ("after an edit that was taken back while it was loaded", _there_and_back),
     "flip-flop": ("after edits there and back again", _flip_flop),
 }
+BEFORE_IT_BEGAN = "before-it-began"
+"""An edit between the load and the begin of the watch."""
 HISTORIES = 4
 _HOOKED = ("while-a-hook-waits", "while-the-old-stops")
 
@@ -234,9 +254,10 @@ def _ways_to_converge(adapter: type[HostAdapter]) -> Sequence[Variant]:
         f"history-{seed}": ("after saves of all kinds", _history(seed))
         for seed in range(HISTORIES if Claim.CLOCK in adapter.claims else 1)
     }
+    early = {BEFORE_IT_BEGAN: ("after an edit before the watch began", _edit_before)}
     return [
         Variant(name, each)
-        for name, each in {**CONVERGES, **histories}.items()
+        for name, each in {**CONVERGES, **early, **histories}.items()
         if (Claim.HOOKS in adapter.claims or name not in _HOOKED)
         and (Claim.CLOCK in adapter.claims or name != "untold")
     ]
@@ -252,7 +273,8 @@ def _ways_to_converge(adapter: type[HostAdapter]) -> Sequence[Variant]:
 async def converges(case: Case, what: tuple[str, Doing]) -> None:
     text, do = what
     watching = Watching(case)
-    await watching.serving(version(1))
+    if do is not _edit_before:
+        await watching.serving(version(1))
     last = await do(watching)
     await watching.settle()
     if case.recording.pending():

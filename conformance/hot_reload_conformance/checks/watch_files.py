@@ -8,8 +8,8 @@ from hot_reload_conformance.adapter import Claim, HostAdapter, PluginSpec
 from hot_reload_conformance.bench.case import Case
 from hot_reload_conformance.bench.watching import ALPHA, Watching, manual_ports
 from hot_reload_conformance.check import Variant, check
-from hot_reload_conformance.checks.flow import added
 from hot_reload_conformance.checks.guard import receivers
+from hot_reload_conformance.checks.sinks import added
 from hot_reload_conformance.checks.watch import DEADLINE_SECONDS, planned, version
 from hot_reload_conformance.contract.clause import Kind
 from hot_reload_conformance.verdict import CannotJudge, NotClaimed

@@ -9,11 +9,13 @@ CLAUSES = (
         "MUST",
         claims="config",
         kinds="E M",
-        text="A valid change of config reaches the affected plugins, and only those.",
+        text="A valid change of config reaches the affected plugins, and only those; whoever is "
+        "unloaded and loaded again never runs with settings that the file has not any more.",
         why='An operator changes a value, is told "reloaded", and part of it is not in use: '
         "https://github.com/vectordotdev/vector/issues/18933",
         fix="Compare old and new config plugin by plugin, reload those whose own part differs, "
-        "and name what needs a restart.",
+        "and name what needs a restart. Compare with what runs, not with the last file: a plugin "
+        "may have been loaded anew since then.",
     ),
     clause(
         "HR-CONF-02",

@@ -98,11 +98,11 @@ CLAUSES = (
         claims="sinks",
         kinds="M S",
         text="A sink that raises, hangs or reloads costs its siblings neither an event nor more "
-        "than the declared pause.",
+        "than the declared pause; what it raised for is counted as dropped, by a host that counts.",
         why="One output that is being changed stalls all the others: "
         "https://github.com/vectordotdev/vector/issues/24948",
-        fix="Deliver to each sink under a guard and a deadline of its own, and pause only the "
-        "sink that is being swapped.",
+        fix="Deliver to each sink under a guard and a deadline of its own, count where the guard "
+        "catches something, and pause only the sink that is being swapped.",
     ),
     clause(
         "HR-FLOW-09",

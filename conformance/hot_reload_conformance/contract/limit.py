@@ -47,13 +47,14 @@ CLAUSES = (
         "MUST",
         claims="timeouts clock",
         kinds="E S",
-        text="Every hook has a deadline, also one that swallows cancellation; other plugins stay "
-        "manageable meanwhile.",
+        text="Every hook has a deadline of its own, also one that swallows cancellation; other "
+        "plugins stay manageable meanwhile.",
         why="One start that waits for a dead server blocks everything; asyncio.wait_for does not "
         "help, as it waits for the cancelled hook: "
         "https://docs.python.org/3/library/asyncio-task.html#asyncio.wait_for",
         fix="Run the hook in a task, wait by asyncio.wait(timeout=…), abandon and report the "
-        "task when time is over, and hold no host-wide lock meanwhile.",
+        "task when time is over, and hold no host-wide lock meanwhile. Count from the hook's own "
+        "beginning; a bound for the whole operation is another setting.",
     ),
     clause(
         "HR-LIMIT-05",

@@ -9,11 +9,14 @@ CLAUSES = (
         "MUST",
         claims="",
         kinds="E",
-        text="When load returns success, the loaded version serves, exactly once per event.",
+        text="When load returns success, the loaded version serves, exactly once per event. "
+        "Whatever Python takes for a source file loads, all of it: in its declared encoding, "
+        "with any line ends, of any length.",
         why='A host that says "ok" too early hides a plugin that fails as soon as it runs: '
         "https://github.com/elastic/logstash/issues/6195",
         fix="Report success only after the plugin stands in the dispatch table, and fill that "
-        "table in one place, so that no second one delivers the same event again.",
+        "table in one place, so that no second one delivers the same event again. Give the "
+        "file's bytes, all of them and undecoded, to compile(..., dont_inherit=True).",
     ),
     clause(
         "HR-LOAD-02",
@@ -52,7 +55,7 @@ CLAUSES = (
         claims="hooks",
         kinds="E M",
         text="Setup runs once at the first load of a plugin; start once for each G; neither twice "
-        "for one G.",
+        "for one G; the hooks of a reload (on_reload, the two of state) in no load.",
         why="A hook that runs twice opens two pools or two schedules, and one of each is never "
         "closed: https://github.com/mitmproxy/mitmproxy/issues/4511",
         fix="Call the hooks from one function, and mark the generation before you call, so that "
@@ -89,7 +92,8 @@ CLAUSES = (
         "MUST",
         claims="",
         kinds="E M",
-        text="An operation on an unknown name is refused clearly and changes nothing.",
+        text="An operation on a name that is unknown, was unloaded or failed to load is refused "
+        "clearly and changes nothing.",
         why='A misspelt name ends in a bare KeyError, or in a quiet "ok", and the plugin that '
         "was meant goes on as it was.",
         fix="Check the name before anything else, and raise an error that gives this name and "

@@ -128,12 +128,14 @@ CLAUSES = (
         "MUST",
         claims="blue-green",
         kinds="S",
-        text="A call that began on the old G finishes there before its stop begins, within the "
-        "drain deadline.",
+        text="A call that began on the old G, or an event that it is taking, finishes there before "
+        "its stop begins, within the drain deadline, which counts from the hand-over; at its end "
+        "the old G is stopped all the same.",
         why="A request that is being answered fails on a closed file or connection, at random, "
         "and only during reloads.",
         fix="Count calls for each generation, send new ones to the new generation after the "
-        "commit, and stop the old one when its count is zero or the deadline is over.",
+        "commit, and stop the old one when its count is zero or the deadline, set at the commit, "
+        "is over.",
     ),
     clause(
         "HR-SWAP-11",
@@ -166,8 +168,8 @@ CLAUSES = (
         "MUST",
         claims="reload",
         kinds="E",
-        text="A plugin that asks for its own reload from a hook or handler gets a deferral or a "
-        "clear refusal, never a deadlock.",
+        text="A plugin that asks for its own reload from a hook or handler gets a deferral, which "
+        "is kept, or a clear refusal, never a deadlock.",
         why='A "reload" command inside a plugin is a common case, and it can take the whole '
         "program down: https://github.com/hexchat/hexchat/issues/1200",
         fix="Recognise a request from the plugin's own task (a context variable does), answer "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from hot_reload_conformance.specimens.blue_green import Generation
@@ -293,3 +294,20 @@ class _AsListed(GraphHost):
 class AsListed(GraphAdapter):
     name = "reloads-a-batch-as-listed"
     host_class = _AsListed
+
+
+class _LeavesTheOthers(GraphHost):
+    """The first failure is told at once; what starts beside it starts on."""
+
+    async def prepare_level(self, level: Sequence[str], olds: Mapping[str, Generation]) -> None:
+        await asyncio.gather(*(self.prepare(name, olds[name]) for name in level))
+
+
+@specimen(
+    "HR-DEPS-04",
+    says="went on behind its stop",
+    bug="asyncio.gather without return_exceptions leaves the others running",
+)
+class LeavesTheOthers(GraphAdapter):
+    name = "cascade-leaves-siblings-starting"
+    host_class = _LeavesTheOthers

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from pathlib import Path
 
-from hot_reload_conformance.adapter import Event
+from hot_reload_conformance.adapter import Event, Ports
 from hot_reload_conformance.specimens.blue_green import (
     BlueGreenAdapter,
     BlueGreenHost,
     Generation,
     HostError,
 )
+from hot_reload_conformance.specimens.pipeline_host import PipelineAdapter, PipelineHost
 from hot_reload_conformance.specimens.queue_host import QueueAdapter, QueueHost
 from hot_reload_conformance.specimens.registry import specimen
 
@@ -398,3 +400,47 @@ class _ClosesUnflushed(BlueGreenHost):
 class ClosesUnflushed(BlueGreenAdapter):
     name = "closes-without-flush"
     host_class = _ClosesUnflushed
+
+
+class _KeepsHeldEvents(PipelineHost):
+    """What is emitted while the state of a stage is read waits, and is forgotten there."""
+
+    def __init__(self, root: Path, ports: Ports) -> None:
+        super().__init__(root, ports)
+        self.waiting: list[Event] = []
+
+    def emit(self, event: Event) -> bool:
+        staged = {generation.name for _, generation in self.stages()}
+        if staged.isdisjoint(self.gates):
+            return super().emit(event)
+        self.waiting.append(event)
+        return True
+
+
+@specimen(
+    "HR-FLOW-01",
+    says="while a stage before the sinks was reloaded with its state, the sink",
+    bug="the list of held events is opened for sinks alone",
+)
+class KeepsHeldEvents(PipelineAdapter):
+    name = "keeps-what-a-stage-held"
+    host_class = _KeepsHeldEvents
+
+
+class _LeavesTheQueue(PipelineHost):
+    """Nobody waits for what the task of a removed sink has not taken up, and nobody counts it."""
+
+    async def emptied(self, name: str) -> None:
+        box = self.mailboxes.pop(name, None)
+        if box is not None:
+            box.task.cancel()
+
+
+@specimen(
+    "HR-FLOW-01",
+    says="as a sink that is a coroutine was removed behind a burst, the sink 'slow' lost",
+    bug="the task that empties the queue is cancelled first",
+)
+class LeavesTheQueue(PipelineAdapter):
+    name = "leaves-a-removed-sinks-queue"
+    host_class = _LeavesTheQueue

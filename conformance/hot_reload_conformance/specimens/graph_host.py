@@ -300,7 +300,7 @@ def needs_in(files: Mapping[str, bytes]) -> dict[str, str]:
 
 def declared(files: Mapping[str, bytes], name: str) -> Any:
     """What the module's text says that ``name`` is; None: nothing."""
-    for line in files[""].decode().splitlines():
+    for line in files[""].decode("latin-1").splitlines():  # ASCII, whatever is around it
         if line.startswith(f"{name} = "):
             return ast.literal_eval(line.partition(" = ")[2])
     return None

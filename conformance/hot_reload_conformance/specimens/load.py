@@ -378,6 +378,23 @@ class TriesAtOnce(BlueGreenAdapter):
     host_class = TriesAtOnceHost
 
 
+class RemembersFailureHost(BlueGreenHost):
+    async def first_load(self, name: str) -> None:
+        if name not in self.loading:
+            self.loading[name] = asyncio.ensure_future(self.load(name))
+        await asyncio.shield(self.loading[name])
+
+
+@specimen(
+    "HR-LOAD-02",
+    says="the next use of it fails all the same",
+    bug="the future that all waiters share is kept when it has failed",
+)
+class RemembersFailure(BlueGreenAdapter):
+    name = "remembers-a-failed-first-use"
+    host_class = RemembersFailureHost
+
+
 class NamesByStemHost(BlueGreenHost):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

@@ -128,6 +128,9 @@ class PipelineHost(BlueGreenHost):
     def drop(self, name: str) -> None:
         self.drops[name] += 1
 
+    def isolated(self, generation: Generation) -> None:
+        self.drop(generation.name)
+
     # The steps that differ
 
     async def load_locked(self, name: str) -> None:

@@ -25,6 +25,23 @@ specimen(
 )
 
 specimen(
+    "configures-logging",
+    "HR-PLUG-01",
+    """
+    import logging
+
+    logging.basicConfig(level=logging.INFO)
+
+    class Service:
+        version = "1.0"
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="logging handler",
+    bug="basicConfig at the top of the module, as in a script",
+)
+specimen(
     "sets-environment",
     "HR-PLUG-01",
     """

@@ -363,3 +363,46 @@ specimen(
         secrets=["open-sesame-4711"],
     ),
 )
+specimen(
+    "secret-in-debug-log",
+    "HR-PLUG-18",
+    """
+    import logging
+
+    log = logging.getLogger(__name__)
+
+    class Client:
+        version = "1.0"
+
+        def __init__(self, config):
+            self.token = config["token"]
+
+        def start(self):
+            log.debug("logging in with %r", self.token)
+
+        def handle(self, request):
+            return "yes"
+    """,
+    says="stands in what it logs and prints",
+    bug="a debug line of the first day, switched on by whoever looks for an error",
+    subject=_SECRET,
+)
+specimen(
+    "secret-in-error-about-an-item",
+    "HR-PLUG-18",
+    """
+    class Mask:
+        version = "1.0"
+
+        def __init__(self, config):
+            self.words = config["words"]
+            if not all(isinstance(each, str) for each in self.words):
+                raise ValueError(f"words is to be a list of words, not {self.words}")
+
+        def handle(self, text):
+            return "***" if text in self.words else text
+    """,
+    says="stands in what a load reports with a wrong item in 'words'",
+    bug="the one wrong item is shown with all the others",
+    subject=PluginSubject(config={"words": ["open-sesame-4711"]}, secrets=["open-sesame-4711"]),
+)

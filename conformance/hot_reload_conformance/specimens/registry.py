@@ -31,6 +31,7 @@ MODULES: tuple[str, ...] = (
     "limit",
     "deps",
     "deps_edges",
+    "deps_lazy",
     "conf",
     "operate",
     "sequences",
@@ -44,6 +45,13 @@ MODULES: tuple[str, ...] = (
     "reports",
     "either_order",
     "hanging",
+    "deadlines",
+    "valid_sources",
+    "config_lives",
+    "counted",
+    "lanes",
+    "misreports",
+    "unlocked",
 )
 """The modules of ``specimens`` that register wrong hosts."""
 
@@ -58,6 +66,7 @@ CORRECT_HOSTS: tuple[tuple[str, str], ...] = (
     ("handover_host", "HandoverAdapter"),
     ("graph_host", "GraphAdapter"),
     ("graph_host", "StatefulGraphAdapter"),
+    ("lazy_graph_host", "LazyGraphAdapter"),
     ("either_order_host", "EitherOrderAdapter"),
     ("configured_host", "ConfiguredAdapter"),
     ("audited_host", "AuditedAdapter"),
@@ -65,7 +74,9 @@ CORRECT_HOSTS: tuple[tuple[str, str], ...] = (
     ("process_host", "ProcessAdapter"),
     ("patching_host", "PatchingAdapter"),
     ("copy_on_write_host", "CopyOnWriteAdapter"),
+    ("locked_host", "LockedAdapter"),
     ("thread_host", "ThreadAdapter"),
+    ("lane_host", "LaneAdapter"),
     ("nursery_host", "NurseryAdapter"),
 )
 """Module and adapter of each correct host: of different designs, and no clause may fail on one."""

@@ -6,13 +6,14 @@ import contextlib
 import json
 from typing import Any
 
-from hot_reload_conformance.adapter import Reply
+from hot_reload_conformance.adapter import Event, Reply
 from hot_reload_conformance.specimens.blue_green import (
     BlueGreenAdapter,
     BlueGreenHost,
     Generation,
     HostError,
 )
+from hot_reload_conformance.specimens.pipeline_host import PipelineAdapter, PipelineHost
 from hot_reload_conformance.specimens.registry import specimen
 from hot_reload_conformance.specimens.stop_first_host import StopFirstAdapter, StopFirstHost
 
@@ -50,6 +51,27 @@ class _ShallowCopy(BlueGreenHost):
 class ShallowCopy(BlueGreenAdapter):
     name = "state-copied-shallowly"
     host_class = _ShallowCopy
+
+
+class _TuplesAsTheyAre(BlueGreenHost):
+    def carried(self, state: Any) -> Any:
+        super().carried(state)
+        return self.copied(state)
+
+    def copied(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self.copied(each) for key, each in value.items()}
+        return [self.copied(each) for each in value] if isinstance(value, list) else value
+
+
+@specimen(
+    "HR-STATE-03",
+    says="a list that lies in a tuple",
+    bug="a copy of one's own that takes every tuple for unchangeable",
+)
+class TuplesAsTheyAre(BlueGreenAdapter):
+    name = "tuples-of-the-state-shared"
+    host_class = _TuplesAsTheyAre
 
 
 class _ReadAfterStop(BlueGreenHost):
@@ -255,3 +277,43 @@ class _EmptyStateForNone(StopFirstHost):
 class EmptyStateForNone(StopFirstAdapter):
     name = "gives-an-empty-state"
     host_class = _EmptyStateForNone
+
+
+class _HoldsCallsAlone(BlueGreenHost):
+    def deliver(self, generation: Generation, event: Event) -> None:
+        with contextlib.suppress(Exception):
+            generation.plugin.write(event)
+
+
+@specimen("HR-STATE-02", says="events after its state had been read", bug="a gate for calls alone")
+class HoldsCallsAlone(BlueGreenAdapter):
+    name = "delivers-while-state-moves"
+    host_class = _HoldsCallsAlone
+
+
+class _MailboxGoesOn(PipelineHost):
+    def close_gate(self, name: str) -> None:
+        BlueGreenHost.close_gate(self, name)
+
+
+@specimen(
+    "HR-STATE-02",
+    says="events after its state had been read",
+    bug="what is queued for a sink is delivered by its task, which knows of no gate",
+)
+class MailboxGoesOn(PipelineAdapter):
+    name = "mailbox-goes-on-while-state-moves"
+    host_class = _MailboxGoesOn
+
+
+class _CompoundKeysAsText(BlueGreenHost):
+    def carried(self, state: Any) -> Any:
+        if isinstance(state, dict):
+            state = {str(k) if isinstance(k, tuple) else k: each for k, each in state.items()}
+        return super().carried(state)
+
+
+@specimen("HR-STATE-01", says="another type", bug="keys that are no atoms go through str()")
+class CompoundKeysAsText(BlueGreenAdapter):
+    name = "compound-keys-become-text"
+    host_class = _CompoundKeysAsText

@@ -7,8 +7,10 @@ hook, which is refused. A module is made by hand and never enters ``sys.modules`
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
+import json
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from typing import Any
 
 from hot_reload_conformance.adapter import Claim, Event, HostAdapter, PluginSpec, Ports, Reply
 from hot_reload_conformance.operated import HostHealth, PluginHealth
+from hot_reload_conformance.specimens.blue_green_state import path_to_uncopyable, plain
 
 
 class SyncHostError(Exception):
@@ -34,6 +37,8 @@ class SyncHost:
         self.busy: set[str] = set()
         self.ended: dict[str, tuple[str, int, str]] = {}
         """How the last operation on each plugin ended: the result, its number, the error."""
+        self.carried: dict[str, bool] = {}
+        """Whether the last reload of a plugin gave its state to the new one."""
         self.numbers = itertools.count(1)
 
     def load(self, name: str) -> None:
@@ -117,6 +122,8 @@ class SyncHost:
         try:
             for hook in ("start",) if old else ("setup", "start"):
                 self.ran(name, module, hook)
+            if old is not None:
+                self.carried[name] = self.carry(name, old, module)
             if self.ran(name, module, "health_check") is False:
                 raise SyncHostError(f"{name!r} failed at health_check: it is not healthy")
             if old is not None:
@@ -125,6 +132,21 @@ class SyncHost:
             self.warned(name, module, "stop")
             raise
         return module
+
+    def carry(self, name: str, old: ModuleType, new: ModuleType) -> bool:
+        if not hasattr(old, "get_reload_state") or not hasattr(new, "set_reload_state"):
+            return False
+        state = self.ran(name, old, "get_reload_state")
+        try:
+            json.dumps(state, default=plain)
+            copied = copy.deepcopy(state)
+        except Exception as error:
+            raise SyncHostError(
+                f"{name!r} failed at get_reload_state: the state cannot be carried, "
+                f"{path_to_uncopyable(state)}: {error}"
+            ) from None
+        self.ran(name, new, "set_reload_state", copied)
+        return True
 
     def executed(self, name: str) -> ModuleType:
         path = self.root / f"{name}.py"
@@ -196,6 +218,7 @@ class SyncAdapter(HostAdapter):
             Claim.SNAPSHOT,
             Claim.HOOKS,
             Claim.BLUE_GREEN,
+            Claim.STATE,
             Claim.HEALTH,
             Claim.LAZY,
             Claim.VALIDATE,
@@ -208,6 +231,8 @@ class SyncAdapter(HostAdapter):
         "plugin",
         "setup",
         "start",
+        "get_reload_state",
+        "set_reload_state",
         "health_check",
         "on_reload",
     )
@@ -224,7 +249,8 @@ class SyncAdapter(HostAdapter):
         self.host.load(ref)
 
     async def reload(self, ref: str) -> Reply:
-        return Reply(ok=True, warnings=tuple(self.host.reload(ref)))
+        warnings = tuple(self.host.reload(ref))
+        return Reply(ok=True, warnings=warnings, state_carried=self.host.carried[ref])
 
     async def unload(self, ref: str) -> Reply:
         return Reply(ok=True, warnings=tuple(self.host.unload(ref)))
@@ -262,4 +288,6 @@ def render_functions(spec: PluginSpec) -> str:
         *(f"def {hook}(): P.hook({hook!r})" for hook in hooks),
         "def health_check(): return P.health_check()",
     ]
+    if spec.state:
+        lines.append("get_reload_state, set_reload_state = P.get_state, P.set_state")
     return "\n".join([*lines, f"handlers = [{replies}]"]) + "\n"

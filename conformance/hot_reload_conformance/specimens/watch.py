@@ -41,6 +41,25 @@ class EditDuringReloadLost(WatchingAdapter):
     host_class = _MarksWhatItSeesAtTheEnd
 
 
+class _BeginsWithTheDisk(WatchingHost):
+    """What it sees first is the old state: what runs is not asked."""
+
+    def look(self, name: str, now: float) -> None:
+        if name not in self.entries and name in self.live:
+            self.made_of[name] = self.print_of(name)
+        super().look(name, now)
+
+
+@specimen(
+    "HR-WATCH-01",
+    says="after an edit before the watch began",
+    bug="a watch whose first snapshot is of the disk, and not of what runs",
+)
+class BeginsWithTheDisk(WatchingAdapter):
+    name = "watch-begins-with-the-disk"
+    host_class = _BeginsWithTheDisk
+
+
 class _CooldownDrops(WatchingHost):
     def may_start(self, name: str, entry: Entry, now: float) -> bool:
         if now < self.free_at(entry):

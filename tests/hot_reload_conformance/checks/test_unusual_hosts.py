@@ -21,6 +21,7 @@ from hot_reload_conformance.specimens.blue_green import (
     HostError,
 )
 from hot_reload_conformance.specimens.configured_host import ConfiguredAdapter, ConfiguredHost
+from hot_reload_conformance.specimens.locked_host import LockedAdapter, LockedHost
 from hot_reload_conformance.specimens.nursery_host import NurseryAdapter
 from hot_reload_conformance.specimens.operated_host import OperatedAdapter
 from hot_reload_conformance.specimens.package_host import PackageAdapter
@@ -180,6 +181,51 @@ class RemembersWhatFailed(BlueGreenAdapter):
         return await super().load(ref)
 
 
+class _BoundsTheWhole(BlueGreenHost):
+    async def reload(self, name: str) -> list[str]:
+        whole = asyncio.ensure_future(super().reload(name))
+        if not await self.in_time(whole, max(30, 2 * self.ports.hook_deadline_seconds)):
+            whole.cancel()
+            raise HostError(f"reload of {name!r} given up: it took too long")
+        return whole.result()
+
+
+class BoundsTheWhole(BlueGreenAdapter):
+    """It has a bound for a reload beside the deadlines of its hooks."""
+
+    host_class = _BoundsTheWhole
+
+
+class _TriesAgain(LockedHost):
+    def emit(self, event: Event) -> bool:
+        with self.serving:
+            sinks = [each for each in self.plugins.values() if each.enabled and each.is_sink]
+            for each in sinks:
+                for last in (False, True):
+                    try:
+                        each.parts["write"](event)
+                    except Exception:
+                        self.lost[each.name] += last
+                    else:
+                        break
+            return bool(sinks)
+
+
+class TriesAgain(LockedAdapter):
+    """What a sink raises for is given to it once more, and counted only then."""
+
+    host_class = _TriesAgain
+
+
+class CountsNothing(LockedAdapter):
+    """Its host has no counter of events."""
+
+    dropped = HostAdapter.dropped
+
+    async def dropped_by_sink(self) -> Mapping[str, int] | None:  # type: ignore[override]
+        return None
+
+
 def _check(code: str) -> Check:
     return next(e for e in host_checks() if e.clause.code == code and not e.explores)
 
@@ -206,6 +252,10 @@ def _judged(adapter: type[HostAdapter], code: str) -> CheckResult:
         pytest.param(LetsGoInAThread, "HR-LEAK-01", id="lets go in a thread, of all"),
         # The failed generation is in use, HR-ROLL-01's matter, and no more of them gather.
         pytest.param(LineByLine, "HR-LEAK-01", id="half of a failed edit is taken"),
+        # Slow hooks that are in time are in the bound for all of them, too.
+        pytest.param(BoundsTheWhole, "HR-LIMIT-04", id="a bound for a whole reload"),
+        pytest.param(TriesAgain, "HR-FLOW-08", id="an event is given to its sink again"),
+        pytest.param(CountsNothing, "HR-FLOW-08", id="no counter of events"),
         pytest.param(AtTheEndOfTheDocument, "HR-CONF-02", id="the end of the document is a line"),
     ],
 )
@@ -225,6 +275,14 @@ def test_a_patcher_that_keeps_what_failed_before_is_still_found() -> None:
     assert result.verdict is Verdict.FAIL
     (found,) = [each for each in result.findings if each.variant == "failed-import-error"]
     assert "old generations are kept in memory" in found.message
+
+
+def test_a_change_from_a_thread_that_a_host_takes_no_calls_from_is_not_judged() -> None:
+    """Whoever is synchronous, and for one thread, cannot lose what nobody else may do."""
+    result = _judged(SyncAdapter, "HR-STATE-02")
+    assert result.verdict is Verdict.NOT_CLAIMED
+    assert "Claim 'threads'" in result.reason
+    assert _judged(LockedAdapter, "HR-STATE-02").verdict is Verdict.PASS
 
 
 def test_overlaps_of_a_host_whose_reload_loads_are_still_judged() -> None:
