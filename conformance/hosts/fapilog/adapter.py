@@ -60,7 +60,8 @@ class Settings:
 
     async def load(self) -> dict[str, Any]:
         names: dict[str, Any] = {}
-        exec(compile(self.path.read_bytes(), str(self.path), "exec"), names)
+        # dont_inherit: this file's own future imports are not the settings'.
+        exec(compile(self.path.read_bytes(), str(self.path), "exec", dont_inherit=True), names)
         return names
 
     async def validate(self, names: dict[str, Any]) -> ValidationResult:

@@ -42,11 +42,11 @@ class World:
             self.failures.append(event)
         live.conservative_logger(event)
 
-    def write(self, text, *, name="alpha.py", stamp=None):
+    def write(self, text, *, name="alpha.py", stamp=None, encoding="utf-8"):
         self.writes += 1
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding=encoding)
         second = stamp or 1_700_000_000 + 2 * self.writes
         os.utime(path, (second, second))
 
@@ -154,6 +154,31 @@ def printed_only(world):
     return shown and alpha.who() == "v1", f"it names <unknown>, and {alpha.who()} answers"
 
 
+def byte_order_mark(world):
+    """HR-LOAD-01: a file with a byte order mark, which Python imports, is refused at every edit."""
+    world.write(text("v1"), encoding="utf-8-sig")
+    import alpha
+
+    try:
+        world.edited(text("v2"), encoding="utf-8-sig")
+    except SyntaxError as error:
+        return alpha.who() == "v1", f"out of the handler comes {error!r:.80}; {alpha.who()} answers"
+    return False, "nothing came out"
+
+
+def encoding_line(world):
+    """HR-LOAD-01: a file with an encoding line, which Python obeys, is read as UTF-8: no watch."""
+    line = "# -*- coding: latin-1 -*-\n# caf\xe9\n"
+    world.write(line + text("v1"), encoding="latin-1")
+    import alpha
+
+    said = world.edited(line + text("v2"), encoding="latin-1")
+    watched = len(world.handlers)
+    return (said, alpha.who(), watched) == ("", "v1", 0), (
+        f"printed {said!r}, {alpha.who()} answers: {watched} files are watched"
+    )
+
+
 def older_file(world):
     """Kept: a file with an older mtime (a checkout, a backup put back) is taken."""
     world.write(text("v1"), stamp=1_700_000_000)
@@ -176,7 +201,7 @@ def syntax_error(world):
 
 CASES = [
     *(stale_mtime, stale_submodule, half_module, empty_file, reverted, system_exit),
-    *(deleted_file, printed_only, older_file, syntax_error),
+    *(deleted_file, printed_only, byte_order_mark, encoding_line, older_file, syntax_error),
 ]
 
 

@@ -93,6 +93,10 @@ async def sibling_unharmed(case: Case, trouble: Trouble) -> None:
         text = "beside a sink that hangs"
         case.recording.plan("receive", hold, plugin=spec.name)
     try:
+        if trouble.how == "hangs":
+            # Or the others may have all of theirs before it has come to its first one.
+            await _emitted(case, text, 1)
+            await until(lambda: hold.gate.arrived > 0 or hold.refused)
         many = BACKLOG if trouble.how == "hangs" and not trouble.awaits else EVENTS
         await _siblings_got(case, await _emitted(case, text, many), text)
         if trouble.how == "raises":

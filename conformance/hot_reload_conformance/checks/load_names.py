@@ -162,9 +162,13 @@ async def _nobody(case: Case, before: str) -> None:
         await case.loaded(spec)
         await case.unload(spec.ref)
     elif before == "failed":
+        shown = Claim.SNAPSHOT in case.claims
+        registries = await case.registries() if shown else {}
         case.spoil(spec, lambda text: text + "\ndef broken(:\n", "and broken")
         if (await case.load(spec.ref)).ok:
             raise NotClaimed("a load that fails: this host takes what does not even compile")
+        if shown and await case.registries() != registries:
+            raise NotClaimed("a name that is forgotten: what failed to load stays (see HR-LOAD-02)")
     for relative in case.adapter.render(spec):
         # A host that finds plugins by itself would know one whose file is there.
         (case.workdir / relative).unlink(missing_ok=True)
