@@ -21,24 +21,17 @@ from hot_reload.source.snapshot import SourceSnapshot
 class Part:
     """One plugin in one transaction: its old generation, the new one, and how far it is.
 
-    ``snapshot`` None: there is nothing new to make of it, it only leaves.
+    While ``snapshot`` is None there is nothing new to make of it: it only leaves.
     """
 
-    def __init__(
-        self,
-        slot: Slot,
-        steps: Steps,
-        building: Building,
-        snapshot: SourceSnapshot | None = None,
-        config: Mapping[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, slot: Slot, steps: Steps, building: Building) -> None:
         self.slot = slot
         self.old = slot.current
         self.new: Generation | None = None
         self.steps = steps
         self.building = building
-        self.snapshot = snapshot
-        self.config = slot.config if config is None else config
+        self.snapshot: SourceSnapshot | None = None
+        self.config: Mapping[str, Any] = slot.config
         self.forced = False
         self.restores = False
         """A first generation gets the state that the engine's store has."""
