@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 
 from hot_reload_conformance import probe
-from hot_reload_conformance.bench.alarm import counted, goes_on
+from hot_reload_conformance.bench.alarm import counted, goes_on, handler_of, set_handler
 from hot_reload_conformance.bench.patience import patiently
 from hot_reload_conformance.planned import PlannedBase, PlannedCancel, PlannedExit, PlannedInterrupt
 from hot_reload_conformance.recording import Recording
@@ -170,7 +170,7 @@ def user_interrupts() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
+    before = handler_of(signal.SIGINT)
     if not callable(before):
         yield  # the process ignores SIGINT, or dies of it: as its owner wants it
         return
@@ -182,11 +182,11 @@ def user_interrupts() -> Iterator[None]:
         handler(number, frame)
 
     _kept.append(interrupts)
-    signal.signal(signal.SIGINT, note)
+    set_handler(signal.SIGINT, note)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        set_handler(signal.SIGINT, before)
         _kept.pop()
         if interrupts.came:
             raise KeyboardInterrupt
